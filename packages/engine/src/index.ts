@@ -1,1 +1,5 @@
-export {}
+export * from './connector/sink.ts'
+export * from './connector/source.ts'
+export * from './element/batch.ts'
+export * from './element/element.ts'
+export * from './element/schema.ts'
