@@ -1,5 +1,6 @@
-import type { Clock, Timers } from '@millrace/std'
+import type { System } from '@millrace/std'
 import type { Batch } from '../element/batch.ts'
+import type { RunSettings } from './source.ts'
 
 /** Takes the records of a stream out of the job. At least once: what was flushed is durable outside. */
 export interface Sink<T> {
@@ -27,8 +28,8 @@ export interface SinkWriter {
 export interface WriterContext {
   readonly subtaskIndex: number
   readonly parallelism: number
-  readonly clock: Clock
-  readonly timers: Timers
+  readonly system: System
+  readonly settings: RunSettings
   ready(): void
   /** A write that was accepted has failed: fails the job. */
   fail(error: Error): void

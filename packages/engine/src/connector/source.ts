@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '@millrace/std'
+import type { System } from '@millrace/std'
 import type { Batch } from '../element/batch.ts'
 import type { Schema } from '../element/schema.ts'
 
@@ -32,6 +32,9 @@ export interface SplitSerializer<SplitT> {
   deserialize(version: number, bytes: Uint8Array): SplitT
 }
 
+/** What the run says and connectors fall back to: `{ 'bootstrap.servers': '127.0.0.1:9092' }` from `--bootstrap`. */
+export type RunSettings = Readonly<Record<string, string>>
+
 /** Runs once per job, with the coordinator. */
 export interface SplitEnumerator<SplitT extends SourceSplit> {
   /** Begins discovery; it may go on in the background. */
@@ -46,8 +49,8 @@ export interface SplitEnumerator<SplitT extends SourceSplit> {
 
 export interface EnumeratorContext<SplitT extends SourceSplit> {
   readonly parallelism: number
-  readonly clock: Clock
-  readonly timers: Timers
+  readonly system: System
+  readonly settings: RunSettings
   /** State of an earlier run; undefined at a fresh start. */
   readonly restored: Uint8Array | undefined
   assign(reader: number, splits: readonly SplitT[]): void
@@ -79,8 +82,8 @@ export interface SourceReader<SplitT extends SourceSplit> {
 export interface ReaderContext {
   readonly subtaskIndex: number
   readonly parallelism: number
-  readonly clock: Clock
-  readonly timers: Timers
+  readonly system: System
+  readonly settings: RunSettings
   /** Names of the fields that the pipeline reads; undefined: all, or the records have no schema. */
   readonly projection: readonly string[] | undefined
   /** Something can be polled now. Cheap, may be called often. */
