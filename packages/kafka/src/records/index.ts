@@ -1,0 +1,8 @@
+export * from './batch.ts'
+export { type BatchIdentity, type ByteColumn, MAX_RECORD_OVERHEAD_BYTES, RecordBatchBuilder } from './builder.ts'
+export { compress, decompress } from './compression.ts'
+export { crc32c } from './crc32c.ts'
+export { CorruptBatchError, CorruptCompressionError, DecompressedTooLargeError } from './errors.ts'
+export { type ControlType, controlType, iterateRecords, LogRecord, readHeaders, type RecordHeader } from './reader.ts'
+export { DEFAULT_MAX_DECOMPRESSED_BYTES, indexRecords, RecordIndex } from './record-index.ts'
+export { readVarint, readVarlong, varintEnd, varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
