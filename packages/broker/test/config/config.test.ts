@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigValueError } from '../../src/config/key.ts'
+import { parseServerConfig } from '../../src/config/server-config.ts'
+import { checkTopicOverride, resolveTopicConfig, serverDefault } from '../../src/config/topic-config.ts'
+
+describe('server configuration', () => {
+  test('has defaults and takes text, numbers and booleans', () => {
+    const config = parseServerConfig({ 'num.partitions': '3', 'auto.create.topics.enable': true, flush: 'none' })
+    expect(config['num.partitions']).toBe(3)
+    expect(config['auto.create.topics.enable']).toBe(true)
+    expect(config.flush).toBe('none')
+    expect(config['message.max.bytes']).toBe(1_048_588)
+    expect([...config.given]).toEqual(['num.partitions', 'auto.create.topics.enable', 'flush'])
+  })
+
+  test('suggests the property that was meant', () => {
+    expect(() => parseServerConfig({ 'num.partition': 3 })).toThrow(
+      expect.objectContaining({ code: 'BROKER_CONFIG_UNKNOWN', fix: "Did you mean 'num.partitions'?" }),
+    )
+  })
+
+  test.each([
+    ['num.partitions', 0],
+    ['num.partitions', 'many'],
+    ['num.partitions', 1.5],
+    ['auto.create.topics.enable', 'yes'],
+    ['flush', 'sometimes'],
+    ['log.retention.ms', -2],
+  ])('refuses %s = %s', (name, value) => {
+    expect(() => parseServerConfig({ [name]: value })).toThrow(
+      expect.objectContaining({ code: 'BROKER_CONFIG_INVALID' }),
+    )
+  })
+})
+
+describe('topic configuration', () => {
+  test("falls back to the server's properties", () => {
+    const server = parseServerConfig({ 'log.retention.ms': 5_000, 'log.cleanup.policy': 'compact,delete' })
+    const config = resolveTopicConfig(new Map([['segment.bytes', '2048']]), server)
+    expect(config['retention.ms']).toBe(5_000)
+    expect(config['segment.bytes']).toBe(2_048)
+    expect(config['cleanup.policy']).toEqual(['compact', 'delete'])
+  })
+
+  test("prints Java's largest long for no limit", () => {
+    expect(serverDefault('max.compaction.lag.ms', parseServerConfig({}))).toBe('9223372036854775807')
+    checkTopicOverride('max.compaction.lag.ms', '9223372036854775807')
+  })
+
+  test.each([
+    ['retention.mss', '1'],
+    ['retention.ms', 'week'],
+    ['cleanup.policy', 'shred'],
+    ['cleanup.policy', ''],
+    ['compression.type', 'gzip'],
+  ])('refuses %s = %s', (name, value) => {
+    expect(() => checkTopicOverride(name, value)).toThrow(ConfigValueError)
+  })
+})
