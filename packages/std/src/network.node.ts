@@ -1,5 +1,12 @@
 import * as net from 'node:net'
-import { type Accept, type Connection, type ConnectionHandler, type Listener, type Network, NetworkError } from './network.ts'
+import {
+  type Accept,
+  type Connection,
+  type ConnectionHandler,
+  type Listener,
+  type Network,
+  NetworkError,
+} from './network.ts'
 
 function translate(cause: NodeJS.ErrnoException, what: string): NetworkError {
   const code = cause.code ?? 'EIO'

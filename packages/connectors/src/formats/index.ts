@@ -1,0 +1,5 @@
+export { ByteWriter } from './byte-writer.ts'
+export { bytes } from './bytes.ts'
+export { type ByteRanges, type ColumnDecoder, type Format, FormatError } from './format.ts'
+export { json, type JsonValue } from './json.ts'
+export { text } from './text.ts'
