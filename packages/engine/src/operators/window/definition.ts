@@ -53,7 +53,8 @@ export interface WindowProcess {
   readonly windowState: StateDescriptors
   /** State per key, across windows. */
   readonly globalState: StateDescriptors
-  readonly process: (context: never, values: never, out: never) => void
+  /** What it returns is emitted after what it collected. */
+  readonly process: (context: never, values: never, out: never) => Iterable<unknown> | void
   readonly clear?: (context: never) => void
 }
 
