@@ -1,0 +1,163 @@
+export {
+  ApiVersions,
+  type ApiVersionsRequest,
+  type ApiVersionsRequestInput,
+  type ApiVersionsResponse,
+  type ApiVersionsResponseInput,
+} from './apiVersions.ts'
+export {
+  CreatePartitions,
+  type CreatePartitionsRequest,
+  type CreatePartitionsRequestInput,
+  type CreatePartitionsResponse,
+  type CreatePartitionsResponseInput,
+} from './createPartitions.ts'
+export {
+  CreateTopics,
+  type CreateTopicsRequest,
+  type CreateTopicsRequestInput,
+  type CreateTopicsResponse,
+  type CreateTopicsResponseInput,
+} from './createTopics.ts'
+export {
+  DeleteGroups,
+  type DeleteGroupsRequest,
+  type DeleteGroupsRequestInput,
+  type DeleteGroupsResponse,
+  type DeleteGroupsResponseInput,
+} from './deleteGroups.ts'
+export {
+  DeleteRecords,
+  type DeleteRecordsRequest,
+  type DeleteRecordsRequestInput,
+  type DeleteRecordsResponse,
+  type DeleteRecordsResponseInput,
+} from './deleteRecords.ts'
+export {
+  DeleteTopics,
+  type DeleteTopicsRequest,
+  type DeleteTopicsRequestInput,
+  type DeleteTopicsResponse,
+  type DeleteTopicsResponseInput,
+} from './deleteTopics.ts'
+export {
+  DescribeCluster,
+  type DescribeClusterRequest,
+  type DescribeClusterRequestInput,
+  type DescribeClusterResponse,
+  type DescribeClusterResponseInput,
+} from './describeCluster.ts'
+export {
+  DescribeConfigs,
+  type DescribeConfigsRequest,
+  type DescribeConfigsRequestInput,
+  type DescribeConfigsResponse,
+  type DescribeConfigsResponseInput,
+} from './describeConfigs.ts'
+export {
+  DescribeGroups,
+  type DescribeGroupsRequest,
+  type DescribeGroupsRequestInput,
+  type DescribeGroupsResponse,
+  type DescribeGroupsResponseInput,
+} from './describeGroups.ts'
+export {
+  Fetch,
+  type FetchRequest,
+  type FetchRequestInput,
+  type FetchResponse,
+  type FetchResponseInput,
+} from './fetch.ts'
+export {
+  FindCoordinator,
+  type FindCoordinatorRequest,
+  type FindCoordinatorRequestInput,
+  type FindCoordinatorResponse,
+  type FindCoordinatorResponseInput,
+} from './findCoordinator.ts'
+export {
+  Heartbeat,
+  type HeartbeatRequest,
+  type HeartbeatRequestInput,
+  type HeartbeatResponse,
+  type HeartbeatResponseInput,
+} from './heartbeat.ts'
+export {
+  InitProducerId,
+  type InitProducerIdRequest,
+  type InitProducerIdRequestInput,
+  type InitProducerIdResponse,
+  type InitProducerIdResponseInput,
+} from './initProducerId.ts'
+export {
+  JoinGroup,
+  type JoinGroupRequest,
+  type JoinGroupRequestInput,
+  type JoinGroupResponse,
+  type JoinGroupResponseInput,
+} from './joinGroup.ts'
+export {
+  LeaveGroup,
+  type LeaveGroupRequest,
+  type LeaveGroupRequestInput,
+  type LeaveGroupResponse,
+  type LeaveGroupResponseInput,
+} from './leaveGroup.ts'
+export {
+  ListGroups,
+  type ListGroupsRequest,
+  type ListGroupsRequestInput,
+  type ListGroupsResponse,
+  type ListGroupsResponseInput,
+} from './listGroups.ts'
+export {
+  ListOffsets,
+  type ListOffsetsRequest,
+  type ListOffsetsRequestInput,
+  type ListOffsetsResponse,
+  type ListOffsetsResponseInput,
+} from './listOffsets.ts'
+export {
+  Metadata,
+  type MetadataRequest,
+  type MetadataRequestInput,
+  type MetadataResponse,
+  type MetadataResponseInput,
+} from './metadata.ts'
+export {
+  OffsetCommit,
+  type OffsetCommitRequest,
+  type OffsetCommitRequestInput,
+  type OffsetCommitResponse,
+  type OffsetCommitResponseInput,
+} from './offsetCommit.ts'
+export {
+  OffsetFetch,
+  type OffsetFetchRequest,
+  type OffsetFetchRequestInput,
+  type OffsetFetchResponse,
+  type OffsetFetchResponseInput,
+} from './offsetFetch.ts'
+export {
+  OffsetForLeaderEpoch,
+  type OffsetForLeaderEpochRequest,
+  type OffsetForLeaderEpochRequestInput,
+  type OffsetForLeaderEpochResponse,
+  type OffsetForLeaderEpochResponseInput,
+} from './offsetForLeaderEpoch.ts'
+export {
+  Produce,
+  type ProduceRequest,
+  type ProduceRequestInput,
+  type ProduceResponse,
+  type ProduceResponseInput,
+} from './produce.ts'
+export {
+  SyncGroup,
+  type SyncGroupRequest,
+  type SyncGroupRequestInput,
+  type SyncGroupResponse,
+  type SyncGroupResponseInput,
+} from './syncGroup.ts'
+export { apiByKey, apis } from './apis.ts'
+export { decodeRequestHeader } from './header.ts'
