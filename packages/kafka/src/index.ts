@@ -8,6 +8,14 @@ export {
   responseCorrelationId,
 } from './codec/frame.ts'
 export type { Api, RequestInputOf, RequestOf, ResponseInputOf, ResponseOf, Versions } from './codec/schema.ts'
+export {
+  decodeStruct,
+  encodeStruct,
+  type StructInputOf,
+  type StructOf,
+  structVersion,
+  type VersionedStruct,
+} from './codec/struct.ts'
 export type { RecordsInput } from './codec/types.ts'
 export {
   ApiVersions,
@@ -15,6 +23,10 @@ export {
   type ApiVersionsRequestInput,
   type ApiVersionsResponse,
   type ApiVersionsResponseInput,
+  ConsumerProtocolAssignment,
+  type ConsumerProtocolAssignmentInput,
+  ConsumerProtocolSubscription,
+  type ConsumerProtocolSubscriptionInput,
   CreatePartitions,
   type CreatePartitionsRequest,
   type CreatePartitionsRequestInput,
@@ -65,6 +77,10 @@ export {
   type FindCoordinatorRequestInput,
   type FindCoordinatorResponse,
   type FindCoordinatorResponseInput,
+  GroupMetadataKey,
+  type GroupMetadataKeyInput,
+  GroupMetadataValue,
+  type GroupMetadataValueInput,
   Heartbeat,
   type HeartbeatRequest,
   type HeartbeatRequestInput,
@@ -101,10 +117,14 @@ export {
   type MetadataResponse,
   type MetadataResponseInput,
   OffsetCommit,
+  OffsetCommitKey,
+  type OffsetCommitKeyInput,
   type OffsetCommitRequest,
   type OffsetCommitRequestInput,
   type OffsetCommitResponse,
   type OffsetCommitResponseInput,
+  OffsetCommitValue,
+  type OffsetCommitValueInput,
   OffsetFetch,
   type OffsetFetchRequest,
   type OffsetFetchRequestInput,
@@ -129,4 +149,14 @@ export {
   apis,
   decodeRequestHeader,
 } from './definitions/index.ts'
-export { ProtocolError, type ProtocolErrorCode } from './errors/protocolError.ts'
+export {
+  type ErrorCategory,
+  ErrorCode,
+  type ErrorInfo,
+  type ErrorName,
+  errorByCode,
+  KafkaError,
+  ProtocolError,
+  type ProtocolErrorCode,
+  type ProtocolErrorContext,
+} from './errors/index.ts'

@@ -161,3 +161,19 @@ export {
 } from './syncGroup.ts'
 export { apiByKey, apis } from './apis.ts'
 export { decodeRequestHeader } from './header.ts'
+export {
+  ConsumerProtocolAssignment,
+  type ConsumerProtocolAssignmentInput,
+  ConsumerProtocolSubscription,
+  type ConsumerProtocolSubscriptionInput,
+} from './consumerProtocol.ts'
+export {
+  GroupMetadataKey,
+  type GroupMetadataKeyInput,
+  GroupMetadataValue,
+  type GroupMetadataValueInput,
+  OffsetCommitKey,
+  type OffsetCommitKeyInput,
+  OffsetCommitValue,
+  type OffsetCommitValueInput,
+} from './offsetsTopic.ts'
