@@ -18,7 +18,7 @@ const checks = [
   { name: 'types of the packages', command: node('typescript/bin/tsc', '-b') },
   { name: 'types of tests, examples and tools', command: node('typescript/bin/tsc', '-p', 'tsconfig.test.json') },
   { name: 'lint', command: node('oxlint/bin/oxlint', '--deny-warnings') },
-  { name: 'format', command: node('@biomejs/biome/bin/biome', 'format', '.') },
+  { name: 'format', command: node('@biomejs/biome/bin/biome', 'format', '--reporter=summary', '.') },
   { name: 'architecture rules', command: [process.execPath, join(root, 'tools/check/main.ts')] },
 ]
 

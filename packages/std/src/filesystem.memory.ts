@@ -168,6 +168,7 @@ class MemoryFile {
   }
 
   write(source: Uint8Array, position: number): void {
+    if (source.byteLength === 0) return
     const end = position + source.byteLength
     this.#reserve(end)
     let done = 0

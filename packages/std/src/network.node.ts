@@ -137,6 +137,8 @@ function adopt(accepted: net.Socket, accept: Accept): void {
   const handle = (accepted as unknown as { _handle: object | null })._handle
   if (!handle) return
   ;(accepted as unknown as { _handle: object | null })._handle = null
+  // What is left is an empty socket; unless it ends, the server would count it for ever and never close.
+  accepted.destroy()
   const connection = new NodeConnection(remote, accept)
   const socket = new net.Socket({ handle, onread: connection.onread } as unknown as net.SocketConstructorOpts)
   connection.bind(socket)
