@@ -1,0 +1,130 @@
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Random;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.protocol.Message;
+import org.apache.kafka.common.protocol.MessageUtil;
+
+/**
+ * Asks Apache Kafka's own classes what messages look like on the wire: for every version of every message it fills a random
+ * message, guided by the definitions inside of Kafka's jars, and prints it as JSON next to the bytes. See README.md.
+ */
+public final class Golden {
+  private static final ObjectMapper MAPPER = new ObjectMapper().configure(JsonParser.Feature.ALLOW_COMMENTS, true);
+  private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+  private static final String[] TEXTS = {"", "a", "topic", "größe", "日本", "x".repeat(130), "g/1"};
+  private static final long[] LONGS = {0, -1, 1, 1_700_000_000_000L, (1L << 53) - 1, -(1L << 53) + 1, 4_294_967_296L};
+
+  private final Random random;
+  private final Map<String, JsonNode> structs = new HashMap<>();
+  private final short version;
+  /** Everything optional is there and nothing is null; otherwise chance decides. */
+  private final boolean full;
+
+  private Golden(short version, boolean full, long seed) {
+    this.version = version;
+    this.full = full;
+    this.random = new Random(seed);
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    for (String argument : arguments) {
+      String[] parts = argument.split(":");
+      String name = parts[0];
+      for (short version = Short.parseShort(parts[1]); version <= Short.parseShort(parts[2]); version++) {
+        for (int variant = 0; variant < 2; variant++) print(name, version, variant == 0);
+      }
+    }
+  }
+
+  private static void print(String name, short version, boolean full) throws Exception {
+    Golden golden = new Golden(version, full, name.hashCode() * 31L + version * 2 + (full ? 1 : 0));
+    JsonNode definition;
+    try (InputStream in = Golden.class.getResourceAsStream("/common/message/" + name + ".json")) {
+      definition = MAPPER.readTree(in);
+    }
+    for (JsonNode struct : definition.path("commonStructs")) golden.structs.put(struct.get("name").asText(), struct.get("fields"));
+    JsonNode value = golden.struct(definition.get("fields"));
+    Class<?> converter = converterOf(name);
+    Message message = (Message) converter.getMethod("read", JsonNode.class, short.class).invoke(null, value, version);
+    ByteBuffer buffer = MessageUtil.toByteBufferAccessor(message, version).buffer();
+    byte[] bytes = new byte[buffer.remaining()];
+    buffer.get(bytes);
+    ObjectNode line = NODES.objectNode();
+    line.put("message", name).put("version", version).set("value", value);
+    line.put("bytes", HexFormat.of().formatHex(bytes));
+    System.out.println(MAPPER.writeValueAsString(line));
+  }
+
+  private static Class<?> converterOf(String name) throws ClassNotFoundException {
+    String[] candidates = {
+      "org.apache.kafka.common.message." + name + "DataJsonConverter",
+      "org.apache.kafka.common.message." + name + "JsonConverter",
+      "org.apache.kafka.coordinator.group.generated." + name + "JsonConverter",
+    };
+    for (String candidate : candidates) {
+      try {
+        return Class.forName(candidate);
+      } catch (ClassNotFoundException ignored) {
+        // The next one.
+      }
+    }
+    throw new ClassNotFoundException(name);
+  }
+
+  private ObjectNode struct(JsonNode fields) {
+    ObjectNode value = NODES.objectNode();
+    for (JsonNode field : fields) {
+      if (!carries(field.path("versions").asText())) continue;
+      if (field.has("tag") && !full && random.nextBoolean()) continue;
+      String name = field.get("name").asText();
+      value.set(name.substring(0, 1).toLowerCase() + name.substring(1), value(field));
+    }
+    return value;
+  }
+
+  private boolean carries(String versions) {
+    if (versions.isEmpty() || versions.equals("none")) return false;
+    if (versions.endsWith("+")) return version >= Integer.parseInt(versions.substring(0, versions.length() - 1));
+    int dash = versions.indexOf('-');
+    if (dash < 0) return version == Integer.parseInt(versions);
+    return version >= Integer.parseInt(versions.substring(0, dash)) && version <= Integer.parseInt(versions.substring(dash + 1));
+  }
+
+  private JsonNode value(JsonNode field) {
+    String type = field.get("type").asText();
+    if (!full && carries(field.path("nullableVersions").asText()) && random.nextInt(3) == 0) return NODES.nullNode();
+    if (!type.startsWith("[]")) return scalar(type, field);
+    ArrayNode array = NODES.arrayNode();
+    int count = full ? 1 + random.nextInt(2) : random.nextInt(3);
+    for (int i = 0; i < count; i++) array.add(scalar(type.substring(2), field));
+    return array;
+  }
+
+  private JsonNode scalar(String type, JsonNode field) {
+    switch (type) {
+      case "bool": return NODES.booleanNode(random.nextBoolean());
+      case "int8": return NODES.numberNode((byte) random.nextInt());
+      case "int16": return NODES.numberNode((short) random.nextInt());
+      case "int32": return NODES.numberNode(random.nextInt() >> random.nextInt(32));
+      case "int64": return NODES.numberNode(LONGS[random.nextInt(LONGS.length)]);
+      case "string": return NODES.textNode(TEXTS[random.nextInt(full ? TEXTS.length : 4)]);
+      case "uuid": return NODES.textNode(new Uuid(random.nextLong(), random.nextLong()).toString());
+      case "bytes": case "records": {
+        byte[] bytes = new byte[random.nextInt(40)];
+        random.nextBytes(bytes);
+        return NODES.binaryNode(bytes);
+      }
+      default: return struct(field.has("fields") ? field.get("fields") : structs.get(type));
+    }
+  }
+}
