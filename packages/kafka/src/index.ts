@@ -160,3 +160,15 @@ export {
   type ProtocolErrorCode,
   type ProtocolErrorContext,
 } from './errors/index.ts'
+export {
+  ConfigRecord,
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  FeatureLevelRecord,
+  type MetadataRecord,
+  type MetadataRecordType,
+  PartitionRecord,
+  ProducerIdsRecord,
+  RemoveTopicRecord,
+  TopicRecord,
+} from './definitions/metadataRecords.ts'

@@ -177,3 +177,15 @@ export {
   OffsetCommitValue,
   type OffsetCommitValueInput,
 } from './offsetsTopic.ts'
+export {
+  ConfigRecord,
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  FeatureLevelRecord,
+  type MetadataRecord,
+  type MetadataRecordType,
+  PartitionRecord,
+  ProducerIdsRecord,
+  RemoveTopicRecord,
+  TopicRecord,
+} from './metadataRecords.ts'
