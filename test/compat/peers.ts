@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * The programs that judge the broker: clients that we did not write. Each is installed by its own package manager when
+ * it is missing; where that cannot be done, the tests that need it are skipped and say why.
+ */
+const cache = join(fileURLToPath(new URL('../../.cache/compat', import.meta.url)))
+
+export type Peer<T> =
+  | { readonly available: true; readonly value: T }
+  | { readonly available: false; readonly why: string }
+
+function run(command: string, args: readonly string[], cwd?: string): { ok: boolean; output: string } {
+  const result = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 300_000 })
+  return {
+    ok: result.status === 0,
+    output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`,
+  }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? ''
+}
+
+/** kcat (librdkafka), from Debian's packages. */
+export function kcat(): Peer<string> {
+  if (run('kcat', ['-V']).ok) return { available: true, value: 'kcat' }
+  if (!run('apt-get', ['--version']).ok)
+    return { available: false, why: 'kcat is not installed and there is no apt-get' }
+  run('apt-get', ['update'])
+  const installed = run('apt-get', ['install', '-y', 'kcat'])
+  if (installed.ok && run('kcat', ['-V']).ok) return { available: true, value: 'kcat' }
+  return { available: false, why: `kcat could not be installed: ${lastLine(installed.output)}` }
+}
+
+/** A package of the npm registry, in a folder of its own so that the project's lock file does not carry it. */
+export function npmPackage<T>(name: string, version: string): Peer<T> {
+  const folder = join(cache, 'npm', name.replace('/', '-'))
+  const marker = join(folder, `.installed-${version}`)
+  if (!existsSync(marker)) {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
+    const installed = run('npm', ['install', '--no-save', '--no-audit', '--no-fund', `${name}@${version}`], folder)
+    if (!installed.ok) return { available: false, why: `${name} could not be installed: ${lastLine(installed.output)}` }
+    writeFileSync(marker, '')
+  }
+  return { available: true, value: createRequire(join(folder, 'package.json'))(name) as T }
+}
+
+/** A Python that has the package, in a virtual environment of its own. */
+export function pythonPackage(name: string, version: string): Peer<string> {
+  const folder = join(cache, 'python', name)
+  const python = join(folder, 'bin', 'python')
+  const marker = join(folder, `.installed-${version}`)
+  if (!existsSync(marker)) {
+    const made = run('python3', ['-m', 'venv', folder])
+    if (!made.ok) return { available: false, why: `python3 with venv is needed: ${lastLine(made.output)}` }
+    const installed = run(python, [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      `${name}==${version}`,
+    ])
+    if (!installed.ok) return { available: false, why: `${name} could not be installed: ${lastLine(installed.output)}` }
+    writeFileSync(marker, '')
+  }
+  return { available: true, value: python }
+}
+
+/** Apache Kafka's own jars: `kafka.sh` starts a broker of them and runs Kafka's tools. */
+export function apacheKafka(): Peer<string> {
+  for (const command of ['java', 'mvn']) {
+    if (!run(command, [command === 'java' ? '-version' : '--version']).ok) {
+      return { available: false, why: `${command} is not installed` }
+    }
+  }
+  return { available: true, value: fileURLToPath(new URL('./kafka.sh', import.meta.url)) }
+}
