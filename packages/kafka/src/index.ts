@@ -172,3 +172,4 @@ export {
   RemoveTopicRecord,
   TopicRecord,
 } from './definitions/metadataRecords.ts'
+export * from './records/index.ts'
