@@ -78,7 +78,7 @@ async function extract(archive, { entry, target, integrity }) {
 const block = 512
 
 /** A tar archive is a row of entries: a header of one block (name at 0, size in octal at 124), then the content in whole blocks. */
-async function copyEntry(input, entry, file) {
+export async function copyEntry(input, entry, file) {
   let pending = Buffer.alloc(0)
   let skip = 0
   let wanted = 0

@@ -19,6 +19,7 @@ const checks = [
   { name: 'types of tests, examples and tools', command: node('typescript/bin/tsc', '-p', 'tsconfig.test.json') },
   { name: 'lint', command: node('oxlint/bin/oxlint', '--deny-warnings') },
   { name: 'format', command: node('@biomejs/biome/bin/biome', 'format', '--reporter=summary', '.') },
+  { name: 'code in the docs', command: [process.execPath, join(root, 'tools/docs/main.ts')] },
   { name: 'architecture rules', command: [process.execPath, join(root, 'tools/check/main.ts')] },
 ]
 

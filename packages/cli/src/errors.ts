@@ -1,0 +1,72 @@
+import { MillraceError } from '@millrace/std'
+import { CommanderError } from 'commander'
+import type { CliContext, GlobalOptions } from './context.ts'
+
+/** What the exit code of `millrace` says; listed in `millrace --help` and docs/cli.md. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  timeout: 4,
+} as const
+
+export const exitCodeTexts: Record<keyof typeof exitCodes, string> = {
+  done: 'done (also when stopped by Ctrl-C or SIGTERM)',
+  failed: 'the operation failed',
+  usage: 'the command line is wrong',
+  unreachable: 'no broker answers',
+  timeout: 'the time given with --timeout ran out first',
+}
+
+/** Codes of errors that the command line itself raises. */
+const exitCodeOf: Readonly<Record<string, number>> = {
+  CLI_USAGE: exitCodes.usage,
+  CLI_TIMEOUT: exitCodes.timeout,
+  KAFKA_UNREACHABLE: exitCodes.unreachable,
+}
+
+export function usageError(message: string, fix?: string): MillraceError {
+  return new MillraceError('CLI_USAGE', { message, ...(fix === undefined ? {} : { fix }) })
+}
+
+/** Says what went wrong, and what to do; the stack only with --debug. Returns the exit code. */
+export function reportError(error: unknown, context: CliContext, options: GlobalOptions): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed it. Help and version come this way too, with exit code 0.
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  }
+  const { code, message, fix, cause } = describe(error)
+  if (options.json) context.note(JSON.stringify({ error: { code, message, fix, cause } }))
+  else {
+    context.note(`error: ${message}${code ? ` [${code}]` : ''}`)
+    if (cause) context.note(`cause: ${cause}`)
+    if (fix) context.note(`fix:   ${fix}`)
+  }
+  if (options.debug && error instanceof Error) context.note(stackOf(error))
+  else if (!code && !options.json) context.note('The stack trace is shown with --debug.')
+  return (code && exitCodeOf[code]) || exitCodes.failed
+}
+
+interface Described {
+  readonly code: string | undefined
+  readonly message: string
+  readonly fix: string | undefined
+  readonly cause: string | undefined
+}
+
+function describe(error: unknown): Described {
+  if (!(error instanceof Error)) return { code: undefined, message: String(error), fix: undefined, cause: undefined }
+  const cause = error.cause instanceof Error ? error.cause.message : undefined
+  return {
+    code: 'code' in error && typeof error.code === 'string' ? error.code : undefined,
+    message: error.message,
+    fix: error instanceof MillraceError ? error.fix : undefined,
+    cause: cause && !error.message.includes(cause) ? cause : undefined,
+  }
+}
+
+function stackOf(error: Error): string {
+  const stack = error.stack ?? String(error)
+  return error.cause instanceof Error ? `${stack}\ncaused by ${stackOf(error.cause)}` : stack
+}

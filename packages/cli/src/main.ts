@@ -1,0 +1,30 @@
+import { hostSystem } from '@millrace/std'
+import type { CliContext } from './context.ts'
+import { runCli } from './program.ts'
+
+const stopping = new AbortController()
+const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
+for (const signal of Object.keys(signals) as (keyof typeof signals)[]) {
+  process.on(signal, () => {
+    // Somebody who asks twice does not want to wait for a clean end.
+    if (stopping.signal.aborted) process.exit(128 + signals[signal])
+    stopping.abort()
+  })
+}
+// A reader that has seen enough (`millrace consume … | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+const context: CliContext = {
+  system: hostSystem,
+  stdin: process.stdin,
+  print: (line) => void process.stdout.write(`${line}\n`),
+  note: (line) => void process.stderr.write(`${line}\n`),
+  cwd: process.cwd(),
+  env: process.env,
+  stopping: stopping.signal,
+}
+
+process.exitCode = await runCli(process.argv.slice(2), context)
