@@ -166,6 +166,7 @@ export {
   encodeMetadataRecord,
   FeatureLevelRecord,
   type MetadataRecord,
+  type MetadataRecordInput,
   type MetadataRecordType,
   PartitionRecord,
   ProducerIdsRecord,

@@ -183,6 +183,7 @@ export {
   encodeMetadataRecord,
   FeatureLevelRecord,
   type MetadataRecord,
+  type MetadataRecordInput,
   type MetadataRecordType,
   PartitionRecord,
   ProducerIdsRecord,

@@ -16,20 +16,20 @@ import { ProtocolError } from '../errors/protocolError.ts'
 // The records of `__cluster_metadata` that a single node needs (KIP-500, KIP-631). A value is led by three unsigned
 // varints: the frame's version (1), the kind of record, its version. The record's key is null. All versions are flexible.
 
-export interface MetadataRecordType<F extends Fields = Fields> {
+export interface MetadataRecordType<F extends Fields = Fields, N extends string = string> {
   readonly key: number
-  readonly name: string
+  readonly name: N
   /** The version that is written, and the newest that is read. */
   readonly version: number
   readonly schema: MessageSchema<F>
 }
 
-function defineMetadataRecord<const F extends Fields>(
+function defineMetadataRecord<const F extends Fields, const N extends string>(
   key: number,
-  name: string,
+  name: N,
   version: number,
   fields: F,
-): MetadataRecordType<F> {
+): MetadataRecordType<F, N> {
   return { key, name, version, schema: new MessageSchema(name, [0, version], 0, fields) }
 }
 
@@ -79,17 +79,27 @@ const types = [
   ProducerIdsRecord,
 ] as const
 
-/** What decoding yields: told apart by `type.name`. */
+type Types = typeof types
+
+/** A record, told apart by its kind. */
 export type MetadataRecord = {
-  [I in keyof typeof types]: (typeof types)[I] extends MetadataRecordType<infer F>
-    ? { readonly type: (typeof types)[I]; readonly value: DecodedStruct<F> }
+  [I in keyof Types]: Types[I] extends MetadataRecordType<infer F, infer N>
+    ? { readonly kind: N; readonly value: DecodedStruct<F> }
+    : never
+}[number]
+
+/** What encoding accepts: fields with a default may be left out. */
+export type MetadataRecordInput = {
+  [I in keyof Types]: Types[I] extends MetadataRecordType<infer F, infer N>
+    ? { readonly kind: N; readonly value: InputStruct<F> }
     : never
 }[number]
 
 const frameVersion = 1
 
 /** The value of a metadata record, in memory of its own. */
-export function encodeMetadataRecord<F extends Fields>(type: MetadataRecordType<F>, value: InputStruct<F>): Uint8Array {
+export function encodeMetadataRecord({ kind, value }: MetadataRecordInput): Uint8Array {
+  const type = types.find(({ name }) => name === kind) as MetadataRecordType
   const writer = sharedWriter
   writer.begin()
   writer.writeUvarint(frameVersion)
@@ -116,7 +126,7 @@ export function decodeMetadataRecord(bytes: Uint8Array): MetadataRecord | undefi
     const version = reader.readUvarint()
     const type = types.find((candidate) => candidate.key === key)
     if (!type) return undefined
-    return { type, value: type.schema.decode(reader, version) } as MetadataRecord
+    return { kind: type.name, value: type.schema.decode(reader, version) } as MetadataRecord
   } finally {
     reader.release()
   }
