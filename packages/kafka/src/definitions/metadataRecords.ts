@@ -83,16 +83,18 @@ type Types = typeof types
 
 /** A record, told apart by its kind. */
 export type MetadataRecord = {
-  [I in keyof Types]: Types[I] extends MetadataRecordType<infer F, infer N>
-    ? { readonly kind: N; readonly value: DecodedStruct<F> }
-    : never
+  [I in keyof Types]: {
+    readonly kind: Types[I]['name']
+    readonly value: DecodedStruct<Types[I]['schema']['fields']>
+  }
 }[number]
 
 /** What encoding accepts: fields with a default may be left out. */
 export type MetadataRecordInput = {
-  [I in keyof Types]: Types[I] extends MetadataRecordType<infer F, infer N>
-    ? { readonly kind: N; readonly value: InputStruct<F> }
-    : never
+  [I in keyof Types]: {
+    readonly kind: Types[I]['name']
+    readonly value: InputStruct<Types[I]['schema']['fields']>
+  }
 }[number]
 
 const frameVersion = 1
