@@ -79,23 +79,19 @@ const types = [
   ProducerIdsRecord,
 ] as const
 
-type Types = typeof types
+type Types = (typeof types)[number]
+type DecodedOf<T extends Types> = T extends Types
+  ? { readonly kind: T['name']; readonly value: DecodedStruct<T['schema']['fields']> }
+  : never
+type InputOf<T extends Types> = T extends Types
+  ? { readonly kind: T['name']; readonly value: InputStruct<T['schema']['fields']> }
+  : never
 
 /** A record, told apart by its kind. */
-export type MetadataRecord = {
-  [I in keyof Types]: {
-    readonly kind: Types[I]['name']
-    readonly value: DecodedStruct<Types[I]['schema']['fields']>
-  }
-}[number]
+export type MetadataRecord = DecodedOf<Types>
 
 /** What encoding accepts: fields with a default may be left out. */
-export type MetadataRecordInput = {
-  [I in keyof Types]: {
-    readonly kind: Types[I]['name']
-    readonly value: InputStruct<Types[I]['schema']['fields']>
-  }
-}[number]
+export type MetadataRecordInput = InputOf<Types>
 
 const frameVersion = 1
 
