@@ -33,7 +33,7 @@ export type ValidKey<K> =
   IsAny<K> extends true
     ? unknown
     : [Extract<K, PromiseLike<unknown>>] extends [never]
-      ? [IsFlat<K>] extends [true]
-        ? unknown
-        : MillraceTypeError<'A key must be a string, number, bigint, boolean, Date, Uint8Array or null, or a tuple or flat object of these.'>
+      ? false extends IsFlat<K>
+        ? MillraceTypeError<'A key must be a string, number, bigint, boolean, Date, Uint8Array or null, or a tuple or flat object of these.'>
+        : unknown
       : MillraceTypeError<'keyBy() needs the key itself, not a promise of it: look it up before, in an asynchronous source or operator.'>

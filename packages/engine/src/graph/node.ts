@@ -148,6 +148,8 @@ export interface LogicalGraph {
   readonly parallelism: number
   /** Number of key groups: the largest parallelism that a snapshot can be restored at. */
   readonly maxParallelism: number
-  /** In the order of their ids; every node that a sink or a side output needs. */
+  /** How often watermark generators are asked for a watermark, in ms (Flink: pipeline.auto-watermark-interval). */
+  readonly watermarkIntervalMs: number
+  /** In the order of their ids: an input comes before what reads it. */
   readonly nodes: readonly LogicalNode[]
 }

@@ -10,6 +10,8 @@ export interface WatermarkStrategy<T> {
     | { readonly kind: 'custom'; readonly create: () => WatermarkGenerator<T> }
   /** Event time of a record in ms; `recordTimestamp` is what the source gave (NaN: none). Undefined: keep the source's. */
   readonly timestampOf: ((value: T, recordTimestamp: number) => number) | undefined
+  /** As `timestampOf`, for a field that holds it: read straight from the column where there is one. */
+  readonly timestampField?: string | undefined
   /** A split or channel without records for that long no longer holds the watermark back. Undefined: never idle. */
   readonly idlenessMs: number | undefined
 }
