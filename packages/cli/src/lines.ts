@@ -1,0 +1,34 @@
+const newline = 0x0a
+const carriageReturn = 0x0d
+
+/**
+ * Cuts a stream of bytes into lines, as many at a time as a chunk completes. `\n` and `\r\n` end a line; so does the
+ * end of the stream, unless nothing follows the last `\n`.
+ */
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
+  let pending: Uint8Array[] = []
+  for await (const chunk of chunks) {
+    const lines: Uint8Array[] = []
+    let start = 0
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      const rest = chunk.subarray(start, end)
+      lines.push(withoutReturn(pending.length === 0 ? rest : Buffer.concat([...pending, rest])))
+      pending = []
+      start = end + 1
+    }
+    if (start < chunk.length) pending.push(chunk.subarray(start))
+    if (lines.length > 0) yield lines
+  }
+  if (pending.length > 0) yield [withoutReturn(Buffer.concat(pending))]
+}
+
+function withoutReturn(line: Uint8Array): Uint8Array {
+  return line.at(-1) === carriageReturn ? line.subarray(0, -1) : line
+}
+
+/** Cuts `line` at the first `separator`: key and value; no key when it has none. */
+export function splitKey(line: Uint8Array, separator: Uint8Array): { key: Uint8Array | undefined; value: Uint8Array } {
+  const cut = Buffer.from(line.buffer, line.byteOffset, line.byteLength).indexOf(separator)
+  if (cut < 0) return { key: undefined, value: line }
+  return { key: line.subarray(0, cut), value: line.subarray(cut + separator.length) }
+}
