@@ -46,6 +46,9 @@ export interface ColumnDecoder {
 
 /** A value that does not fit its format. Sources add where it stood. */
 export class FormatError extends MillraceError {
+  /** What is wrong, without the value: `field "id" is missing`. */
+  readonly problem: string
+
   constructor(format: string, problem: string, bytes?: Uint8Array) {
     super('FORMAT_BAD_VALUE', {
       message: bytes

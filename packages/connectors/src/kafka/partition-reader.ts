@@ -1,0 +1,139 @@
+import type { BatchOrigin, ReaderOutput } from '@millrace/engine'
+import {
+  BatchCheck,
+  batchSize,
+  CorruptBatchError,
+  indexRecords,
+  isControl,
+  lastOffset,
+  RecordIndex,
+} from '@millrace/kafka'
+import type { RowCollector } from './row-collector.ts'
+
+/** Records that one emitted batch holds at most; more come with the next poll. */
+const MAX_BATCH_ROWS = 2048
+/** Batches of a producer are put together until so many records are there. */
+const ENOUGH_ROWS = 1024
+
+/** Whole record batches of one partition, as they were fetched. */
+export interface FetchedBytes {
+  readonly bytes: Uint8Array
+  readonly from: number
+  readonly to: number
+}
+
+/** Turns the fetched bytes of one partition into batches for the engine. */
+export class PartitionReader {
+  readonly splitId: string
+  readonly topic: string
+  readonly partition: number
+  readonly stopOffset: number | undefined
+  /** The offset after the last record that was emitted or passed over. */
+  position: number
+  readonly #collector: RowCollector
+  readonly #index = new RecordIndex()
+  readonly #queue: FetchedBytes[] = []
+  #at = 0
+  /** The next record in the index; equal to its count when a new record batch is to be indexed. */
+  #next = 0
+  readonly #origin: BatchOrigin
+
+  constructor(options: {
+    splitId: string
+    topic: string
+    partition: number
+    position: number
+    stopOffset: number | undefined
+    collector: RowCollector
+  }) {
+    this.splitId = options.splitId
+    this.topic = options.topic
+    this.partition = options.partition
+    this.position = options.position
+    this.stopOffset = options.stopOffset
+    this.#collector = options.collector
+    const offsets = options.collector.offsets
+    this.#origin = {
+      describe: (row) => `topic ${this.topic}, partition ${this.partition}, offset ${offsets.at(row)}`,
+    }
+  }
+
+  get isFinished(): boolean {
+    return this.stopOffset !== undefined && this.position >= this.stopOffset
+  }
+
+  /** Something to emit without waiting for the broker. */
+  get hasMore(): boolean {
+    return this.#queue.length > 0 && !this.isFinished
+  }
+
+  /** `bytes` must not change until they have been emitted. */
+  add(fetched: FetchedBytes): void {
+    if (this.#queue.length === 0) this.#at = fetched.from
+    this.#queue.push(fetched)
+  }
+
+  /** Emits the next batch, if there are records for one. False: nothing is left to read. */
+  emit(output: ReaderOutput): boolean {
+    const collector = this.#collector
+    collector.begin(this.topic, this.partition)
+    while (this.hasMore && collector.rowCount < ENOUGH_ROWS) {
+      if (this.#next >= this.#index.count && !this.#nextRecordBatch()) continue
+      if (!collector.accepts(this.#index.data)) break
+      this.#collect()
+    }
+    if (collector.rowCount > 0) output.emit(collector.take(this.#origin), this.splitId)
+    if (this.isFinished) this.#queue.length = 0
+    return this.hasMore
+  }
+
+  /** Indexes the record batch at the current place. False: it held nothing to read. */
+  #nextRecordBatch(): boolean {
+    const { bytes, to } = this.#queue[0] as FetchedBytes
+    const at = this.#at
+    if (at >= to) {
+      this.#queue.shift()
+      this.#at = this.#queue[0]?.from ?? 0
+      return false
+    }
+    const last = lastOffset(bytes, at)
+    if (last < this.position || isControl(bytes, at)) {
+      this.#passBatch(bytes, at, last)
+      return false
+    }
+    const check = indexRecords(bytes, at, this.#index)
+    if (check !== BatchCheck.ok) throw new CorruptBatchError(check)
+    const { offsets, count } = this.#index
+    // A fetch answers with whole batches: the first may begin before the offset that was asked for.
+    let first = 0
+    while (first < count && (offsets[first] as number) < this.position) first++
+    this.#next = first
+    if (first < count) return true
+    this.#passBatch(bytes, at, last)
+    return false
+  }
+
+  #passBatch(bytes: Uint8Array, at: number, last: number): void {
+    this.#at = at + batchSize(bytes, at)
+    this.position = Math.max(this.position, last + 1)
+  }
+
+  #collect(): void {
+    const index = this.#index
+    let end = Math.min(index.count, this.#next + MAX_BATCH_ROWS - this.#collector.rowCount)
+    const stop = this.stopOffset ?? Number.POSITIVE_INFINITY
+    while (end > this.#next && (index.offsets[end - 1] as number) >= stop) end--
+    if (end === this.#next) {
+      this.position = Math.max(this.position, stop)
+      return
+    }
+    this.#collector.collect(index, this.#next, end)
+    this.position = (index.offsets[end - 1] as number) + 1
+    this.#next = end
+    if (end === index.count) {
+      const { bytes } = this.#queue[0] as FetchedBytes
+      // The last offset of a batch may lie past its last record (compacted topics).
+      this.#passBatch(bytes, this.#at, lastOffset(bytes, this.#at))
+    }
+  }
+}
