@@ -1,6 +1,6 @@
 import { type Batch, type Column, type ReaderOutput, schema } from '@millrace/engine'
 import { type CompressionType, RecordBatchBuilder } from '@millrace/kafka'
-import { utf8 } from '@millrace/std'
+import { asBuffer, utf8 } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ColumnDecoder, Format } from '../../src/formats/format.ts'
@@ -50,7 +50,7 @@ function rowsOf(batch: Batch): unknown[] {
         if (column?.kind === 'numbers') return [[field.name, column.values[row]]]
         if (column?.kind !== 'bytes') return []
         const start = column.starts[row] as number
-        return [[field.name, Buffer.from(column.data).toString('utf8', start, start + (column.lengths[row] as number))]]
+        return [[field.name, asBuffer(column.data).toString('utf8', start, start + (column.lengths[row] as number))]]
       }),
     ),
   )
