@@ -19,10 +19,11 @@ export const packages: Record<string, readonly string[]> = {
 export const layers: Record<string, Record<string, readonly string[]>> = {
   engine: {
     element: [],
-    time: ['element'],
     state: ['element'],
+    // Timers are keyed state.
+    time: ['state'],
     connector: ['element'],
-    operators: ['time', 'state', 'connector'],
+    operators: ['time', 'connector'],
     graph: ['operators'],
     api: ['graph'],
     checkpoint: ['state'],
@@ -42,13 +43,15 @@ export const layers: Record<string, Record<string, readonly string[]>> = {
   broker: {
     logger: [],
     config: ['logger'],
-    log: ['config'],
+    // Where a coordinator's records go: an interface, so that coordinators see no files.
+    journal: [],
+    log: ['config', 'journal'],
     metadata: ['log'],
-    groups: ['config'],
-    transactions: ['config'],
+    groups: ['config', 'journal'],
+    transactions: ['config', 'journal'],
     security: ['config', 'metadata'],
-    handlers: ['log', 'metadata', 'groups', 'transactions', 'security'],
-    net: ['config', 'handlers', 'security'],
+    net: ['config'],
+    handlers: ['net', 'log', 'metadata', 'groups', 'transactions', 'security'],
   },
 }
 

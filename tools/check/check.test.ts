@@ -52,6 +52,7 @@ describe('imports between the layers of a package', () => {
     ['engine/src/graph/a.ts', '../runtime/task.ts'],
     ['engine/src/graph/a.ts', '../api/stream.ts'],
     ['engine/src/element/a.ts', '../time/watermark.ts'],
+    ['engine/src/state/a.ts', '../time/timer.ts'],
     ['engine/src/coordinator/a.ts', '../worker/worker.ts'],
     ['engine/src/coordinator/a.ts', '../runtime/task.ts'],
     ['engine/src/operators/window/a.ts', '../../graph/node.ts'],
