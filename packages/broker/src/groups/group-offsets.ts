@@ -28,7 +28,8 @@ export class GroupOffsets {
     const now = this.#context.clock.now()
     const records: GroupRecord[] = []
     const response = request.offsets.map(({ topic, partition, offset, leaderEpoch, metadata }): GroupError => {
-      if (Buffer.byteLength(metadata) > this.#context.settings.offsetMetadataMaxBytes) return 'OFFSET_METADATA_TOO_LARGE'
+      if (Buffer.byteLength(metadata) > this.#context.settings.offsetMetadataMaxBytes)
+        return 'OFFSET_METADATA_TOO_LARGE'
       const expireTimestamp = request.retentionTimeMs < 0 ? -1 : now + request.retentionTimeMs
       const value: OffsetValue = { offset, leaderEpoch, metadata, commitTimestamp: now, expireTimestamp }
       records.push(offsetRecord({ group: request.groupId, topic, partition }, value))

@@ -15,7 +15,6 @@ import type {
 import { hasSameProtocols, joined, joinFailed, Rebalancer, syncFailed, synced } from './rebalance.ts'
 import { noRecords, type ShardContext } from './shard-context.ts'
 
-
 /**
  * The commands of the classic group protocol: join, sync, heartbeat, leave (KIP-345 static members, KIP-394 required
  * member ids, KIP-559 protocol type and name, KIP-814 static leaders).
@@ -237,4 +236,3 @@ export class GroupMembership {
 function isStaticMember(group: ClassicGroup, { groupInstanceId }: JoinRequest): boolean {
   return groupInstanceId !== null && group.staticMembers.has(groupInstanceId)
 }
-

@@ -1,0 +1,197 @@
+import type { Clock, Random, TimerHandle, Timers } from '@millrace/std'
+import type { Journal } from '../journal/journal.ts'
+import type { Logger } from '../logger.ts'
+import type { ClassicGroup } from './classic-group.ts'
+import type { CommitResponse } from './group-offsets.ts'
+import type { OffsetValue } from './group-records.ts'
+import type {
+  CommitRequest,
+  GroupError,
+  JoinRequest,
+  JoinResponse,
+  LeaveRequest,
+  LeaveResponse,
+  MemberRequest,
+  SyncRequest,
+  SyncResponse,
+} from './protocol.ts'
+import type { GroupSettings } from './shard-context.ts'
+import { ShardRunner } from './shard-runner.ts'
+
+export interface GroupCoordinatorOptions {
+  /** The logs of `__consumer_offsets`, one per partition. Makes the topic when it is missing. */
+  readonly openJournals: () => Promise<readonly Journal[]>
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly logger: Logger
+  readonly settings: GroupSettings
+  readonly expireIntervalMs: number
+}
+
+export interface GroupDescription {
+  readonly state: string
+  readonly protocolType: string
+  readonly protocol: string
+  readonly members: readonly {
+    memberId: string
+    groupInstanceId: string | null
+    clientId: string
+    clientHost: string
+    metadata: Uint8Array
+    assignment: Uint8Array
+  }[]
+}
+
+export interface GroupListing {
+  readonly groupId: string
+  readonly protocolType: string
+  readonly state: string
+}
+
+const noBytes = new Uint8Array(0)
+
+/** All groups of the broker: spreads them over the shards, one per partition of `__consumer_offsets`, as Kafka does. */
+export class GroupCoordinator {
+  readonly #options: GroupCoordinatorOptions
+  #runners: readonly ShardRunner[] | undefined
+  #loading: Promise<void> | undefined
+  #expiry: TimerHandle | undefined
+  #closed = false
+
+  constructor(options: GroupCoordinatorOptions) {
+    this.#options = options
+  }
+
+  /** Makes `__consumer_offsets` when it is missing and replays it. Undefined when that is done. */
+  ready(): Promise<void> | undefined {
+    if (this.#runners) return undefined
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
+  }
+
+  async join(request: JoinRequest): Promise<JoinResponse> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.ask((reply) => runner.shard.membership.join(request, reply))
+  }
+
+  async sync(request: SyncRequest): Promise<SyncResponse> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.ask((reply) => runner.shard.membership.sync(request, reply))
+  }
+
+  async heartbeat(request: MemberRequest): Promise<GroupError> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.shard.membership.heartbeat(request)
+  }
+
+  async leave(request: LeaveRequest): Promise<LeaveResponse> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.ask((reply) => runner.shard.membership.leave(request, reply))
+  }
+
+  async commit(request: CommitRequest): Promise<CommitResponse> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.ask((reply) => {
+      const { records, response } = runner.shard.offsets.commit(request)
+      reply(response)
+      return records
+    })
+  }
+
+  /** The committed offsets of a group by topic and partition; they are durable. */
+  async offsets(groupId: string): Promise<ReadonlyMap<string, ReadonlyMap<number, OffsetValue>>> {
+    const runner = await this.#runnerFor(groupId)
+    return runner.ask((reply) => {
+      reply(runner.shard.groups.get(groupId)?.offsets ?? new Map())
+      return []
+    })
+  }
+
+  async delete(groupId: string): Promise<GroupError> {
+    const runner = await this.#runnerFor(groupId)
+    return runner.ask((reply) => {
+      const { records, response } = runner.shard.offsets.delete(groupId)
+      reply(response)
+      return records
+    })
+  }
+
+  async describe(groupId: string): Promise<GroupDescription | undefined> {
+    const runner = await this.#runnerFor(groupId)
+    const group = runner.shard.groups.get(groupId)
+    return group && describe(group)
+  }
+
+  async list(): Promise<GroupListing[]> {
+    await this.ready()
+    return (this.#runners ?? []).flatMap(({ shard }) =>
+      [...shard.groups.values()].map(({ id, protocolType, state }) => ({
+        groupId: id,
+        protocolType: protocolType ?? '',
+        state,
+      })),
+    )
+  }
+
+  /** Offsets in a topic that was deleted mean nothing any more. */
+  topicDeleted(topic: string): void {
+    for (const runner of this.#runners ?? []) runner.run(() => runner.shard.offsets.forgetTopic(topic))
+  }
+
+  close(): void {
+    this.#closed = true
+    if (this.#expiry) this.#options.timers.cancel(this.#expiry)
+    for (const runner of this.#runners ?? []) runner.close()
+  }
+
+  async #runnerFor(groupId: string): Promise<ShardRunner> {
+    await this.ready()
+    const runners = this.#runners as readonly ShardRunner[]
+    return runners[partitionOfGroup(groupId, runners.length)] as ShardRunner
+  }
+
+  async #load(): Promise<void> {
+    const { openJournals, ...options } = this.#options
+    const journals = await openJournals()
+    const runners = journals.map((journal) => new ShardRunner({ ...options, journal }))
+    for (const runner of runners) runner.load()
+    this.#runners = runners
+    this.#scheduleExpiry()
+  }
+
+  #scheduleExpiry(): void {
+    if (this.#closed) return
+    this.#expiry = this.#options.timers.scheduleBackground(this.#options.expireIntervalMs, () => {
+      for (const runner of this.#runners ?? []) runner.run(() => runner.shard.offsets.expire())
+      this.#scheduleExpiry()
+    })
+  }
+}
+
+/** The partition of `__consumer_offsets` that a group belongs to: Java's hash of its id. */
+export function partitionOfGroup(groupId: string, partitions: number): number {
+  let hash = 0
+  for (let i = 0; i < groupId.length; i++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(i)) | 0
+  return (hash & 0x7fff_ffff) % partitions
+}
+
+function describe(group: ClassicGroup): GroupDescription {
+  const { protocol } = group
+  const isStable = group.state === 'Stable'
+  return {
+    state: group.state,
+    protocolType: group.protocolType ?? '',
+    protocol: isStable ? (protocol ?? '') : '',
+    members: [...group.members.values()].map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      metadata: (isStable && member.protocols.find(({ name }) => name === protocol)?.metadata) || noBytes,
+      assignment: isStable ? member.assignment : noBytes,
+    })),
+  }
+}

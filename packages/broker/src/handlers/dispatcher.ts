@@ -1,0 +1,173 @@
+import {
+  type Api,
+  ApiVersions,
+  decodeRequest,
+  decodeRequestHeader,
+  encodeResponse,
+  ErrorCode,
+  ProtocolError,
+  type RequestHeader,
+  type RequestOf,
+  type ResponseInputOf,
+} from '@millrace/kafka'
+import type { Logger } from '../logger.ts'
+import type { RequestHandler } from '../net/client-connection.ts'
+import type { ResponseSlot, ResponseStream } from '../net/response.ts'
+import { type Client, type Exchange, type HandlerRegistry, type Registration, RequestError } from './registry.ts'
+
+export interface RequestMetrics {
+  requests: number
+  /** Requests whose handler threw. */
+  failedRequests: number
+}
+
+/** What the dispatchers of all connections share. */
+export interface DispatcherOptions {
+  readonly registry: HandlerRegistry
+  readonly logger: Logger
+  readonly metrics: RequestMetrics
+}
+
+/** Hands the requests of one connection to their handlers. A handler that throws is answered for, never a crash. */
+export class Dispatcher implements RequestHandler, Client {
+  readonly remote: string
+  readonly host: string
+  readonly #options: DispatcherOptions
+  #closed = false
+  #endOfRead: (() => void)[] = []
+  readonly #onClose = new Set<() => void>()
+
+  constructor(remote: string, options: DispatcherOptions) {
+    this.remote = remote
+    this.host = `/${remote.slice(0, remote.lastIndexOf(':'))}`
+    this.#options = options
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  onClose(callback: () => void): () => void {
+    this.#onClose.add(callback)
+    return () => void this.#onClose.delete(callback)
+  }
+
+  atEndOfRead(callback: () => void): void {
+    this.#endOfRead.push(callback)
+  }
+
+  request(frame: Uint8Array, slot: ResponseSlot): void {
+    this.#options.metrics.requests++
+    let header: RequestHeader
+    let registration: Registration
+    let request: RequestOf<Api>
+    try {
+      header = decodeRequestHeader(frame)
+      const found = this.#options.registry.get(header.apiKey)
+      if (!found) return slot.abort(`API ${header.apiKey} is not supported`)
+      registration = found
+      const [first, last] = registration.versions
+      if (header.apiVersion < first || header.apiVersion > last) return refuseVersion(header, registration, slot)
+      request = decodeRequest(registration.api, header.apiVersion, frame, header.bodyOffset)
+    } catch (cause) {
+      if (cause instanceof ProtocolError) return slot.abort(`malformed request: ${cause.message}`)
+      throw cause
+    }
+    new RequestExchange(header, registration, request, this, slot, this.#options).run()
+  }
+
+  endOfRead(): void {
+    // A callback may put off more.
+    while (this.#endOfRead.length > 0) {
+      for (const callback of this.#endOfRead.splice(0)) callback()
+    }
+  }
+
+  closed(): void {
+    this.#closed = true
+    for (const callback of [...this.#onClose]) callback()
+    this.#onClose.clear()
+  }
+}
+
+class RequestExchange implements Exchange {
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string | null
+  readonly client: Client
+  readonly #registration: Registration
+  readonly #request: RequestOf<Api>
+  readonly #slot: ResponseSlot
+  readonly #options: DispatcherOptions
+
+  constructor(
+    header: RequestHeader,
+    registration: Registration,
+    request: RequestOf<Api>,
+    client: Client,
+    slot: ResponseSlot,
+    options: DispatcherOptions,
+  ) {
+    this.version = header.apiVersion
+    this.correlationId = header.correlationId
+    this.clientId = header.clientId
+    this.client = client
+    this.#registration = registration
+    this.#request = request
+    this.#slot = slot
+    this.#options = options
+  }
+
+  run(): void {
+    try {
+      const pending = this.#registration.serve(this.#request, this)
+      if (pending) pending.catch((cause: unknown) => this.fail(cause))
+    } catch (cause) {
+      this.fail(cause)
+    }
+  }
+
+  respond(body: ResponseInputOf<Api>): void {
+    if (this.client.isClosed) return
+    this.#slot.send(encodeResponse(this.#registration.api, this.version, this.correlationId, body))
+  }
+
+  stream(stream: ResponseStream): void {
+    if (this.client.isClosed) stream.close()
+    else this.#slot.send(stream)
+  }
+
+  skip(): void {
+    this.#slot.skip()
+  }
+
+  fail(cause: unknown): void {
+    const { api, errorResponse } = this.#registration
+    let errorCode: number = ErrorCode.UNKNOWN_SERVER_ERROR
+    if (cause instanceof RequestError) errorCode = cause.errorCode
+    else {
+      this.#options.metrics.failedRequests++
+      this.#options.logger.error(`${api.name} v${this.version} from ${this.client.remote} failed`, { cause })
+    }
+    try {
+      this.respond(errorResponse(this.#request, errorCode, this.version))
+    } catch (second) {
+      this.#options.logger.error(`The error answer to ${api.name} could not be written`, { cause: second })
+      this.#slot.abort('its request could not be answered')
+    }
+  }
+}
+
+function refuseVersion(
+  { apiVersion, correlationId }: RequestHeader,
+  { api, versions }: Registration,
+  slot: ResponseSlot,
+): void {
+  if (api.key !== ApiVersions.key) {
+    slot.abort(`${api.name} version ${apiVersion} is not supported (${versions[0]} to ${versions[1]} are)`)
+    return
+  }
+  // KIP-511: a client that is too new learns from a version 0 body what it may ask with.
+  const apiKeys = [{ apiKey: api.key, minVersion: versions[0], maxVersion: versions[1] }]
+  slot.send(encodeResponse(ApiVersions, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys }))
+}

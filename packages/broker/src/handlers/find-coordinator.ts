@@ -1,0 +1,41 @@
+/**
+ * FindCoordinator (10): which broker coordinates a group: this one, always.
+ *
+ * Up to version 3 one key, from 4 on many (KIP-699). Transactional ids (key type 1) are answered as well, since clients
+ * look for their coordinator before they ask for a producer id. Share groups (2) are not served.
+ */
+import { ErrorCode, FindCoordinator } from '@millrace/kafka'
+import type { BrokerAddress } from '../broker-address.ts'
+import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import { coordinate } from './coordinate.ts'
+import type { HandlerRegistry } from './registry.ts'
+
+const keyTypes = { group: 0, transaction: 1 } as const
+
+export function registerFindCoordinator(
+  registry: HandlerRegistry,
+  groups: GroupCoordinator,
+  address: () => BrokerAddress,
+): void {
+  registry.registerSimple({
+    api: FindCoordinator,
+    versions: [0, 6],
+    async handle({ key, keyType, coordinatorKeys }, { version }) {
+      const known = keyType === keyTypes.group || keyType === keyTypes.transaction
+      // A group's first member asks: the time to make __consumer_offsets.
+      if (keyType === keyTypes.group) await coordinate(groups.ready() ?? Promise.resolve())
+      const answer = known
+        ? { errorCode: ErrorCode.NONE, errorMessage: null, ...address() }
+        : { ...nobody(ErrorCode.INVALID_REQUEST), errorMessage: `Coordinators of type ${keyType} are not supported.` }
+      return version < 4 ? answer : { coordinators: coordinatorKeys.map((each) => ({ key: each, ...answer })) }
+    },
+    errorResponse: ({ coordinatorKeys }, errorCode, version) =>
+      version < 4
+        ? nobody(errorCode)
+        : { coordinators: coordinatorKeys.map((each) => ({ key: each, ...nobody(errorCode) })) },
+  })
+}
+
+function nobody(errorCode: number) {
+  return { errorCode, errorMessage: null, nodeId: -1, host: '', port: -1 }
+}

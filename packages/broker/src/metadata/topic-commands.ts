@@ -1,0 +1,148 @@
+import { ErrorCode } from '@millrace/kafka'
+import { randomUuid, type Random } from '@millrace/std'
+import { ConfigValueError } from '../config/key.ts'
+import type { ServerConfig } from '../config/server-config.ts'
+import { checkTopicOverride } from '../config/topic-config.ts'
+import type { ClusterImage, TopicImage } from './cluster-image.ts'
+import { collidingName, metadataTopicName, topicNameProblem } from './topic-name.ts'
+
+/** A refusal, as clients get it. */
+export interface CommandError {
+  readonly errorCode: number
+  readonly errorMessage: string
+}
+
+export function isCommandError(result: object): result is CommandError {
+  return 'errorCode' in result
+}
+
+export interface NewTopic {
+  readonly name: string
+  /** -1: the broker's default, or as many as there are assignments. */
+  readonly numPartitions: number
+  readonly replicationFactor: number
+  readonly assignments: readonly { partitionIndex: number; brokerIds: readonly number[] }[]
+  readonly configs: readonly { name: string; value: string | null }[]
+}
+
+/** What a topic that may be created will be, or why it may not. */
+export function planTopic(
+  image: ClusterImage,
+  topic: NewTopic,
+  context: { server: ServerConfig; random: Random },
+): TopicImage | CommandError {
+  const { name } = topic
+  const nameProblem = topicNameProblem(name)
+  if (nameProblem) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
+  if (name === metadataTopicName) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic name '${name}' is reserved.`)
+  if (image.topics.has(name)) return refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
+  const colliding = [...image.topics.keys()].find((other) => collidingName(other) === collidingName(name))
+  if (colliding !== undefined) {
+    return refusal(
+      ErrorCode.INVALID_TOPIC_EXCEPTION,
+      `Topic '${name}' collides with the existing topic '${colliding}': '.' and '_' count as the same.`,
+    )
+  }
+  const partitions = planPartitions(topic, context.server)
+  if (typeof partitions !== 'number') return partitions
+  const configs = planConfigs(topic.configs)
+  if (isCommandError(configs)) return configs
+  return { name, id: randomUuid(context.random), partitions, configs: configs as Map<string, string> }
+}
+
+function planPartitions(topic: NewTopic, server: ServerConfig): number | CommandError {
+  const { numPartitions, replicationFactor, assignments } = topic
+  if (assignments.length > 0) {
+    if (numPartitions !== -1 || replicationFactor !== -1) {
+      return refusal(
+        ErrorCode.INVALID_REQUEST,
+        'Both assignments and a number of partitions or replicas were given; with assignments both must be -1.',
+      )
+    }
+    return planAssignments(assignments, 0, server['node.id'])
+  }
+  if (numPartitions !== -1 && numPartitions < 1) {
+    return refusal(ErrorCode.INVALID_PARTITIONS, 'Number of partitions must be larger than 0.')
+  }
+  if (numPartitions > 10_000) {
+    return refusal(ErrorCode.INVALID_PARTITIONS, `A topic may have at most 10000 partitions, not ${numPartitions}.`)
+  }
+  if (replicationFactor !== -1 && replicationFactor !== 1) {
+    return refusal(
+      ErrorCode.INVALID_REPLICATION_FACTOR,
+      replicationFactor < 1
+        ? 'Replication factor must be larger than 0.'
+        : `Replication factor ${replicationFactor} cannot be reached: this cluster is one broker.`,
+    )
+  }
+  return numPartitions === -1 ? server['num.partitions'] : numPartitions
+}
+
+/** Checks that partitions `first`, `first + 1` … are each assigned to this broker; returns how many there are. */
+function planAssignments(assignments: NewTopic['assignments'], first: number, nodeId: number): number | CommandError {
+  const sorted = [...assignments].sort((a, b) => a.partitionIndex - b.partitionIndex)
+  for (const [i, { partitionIndex, brokerIds }] of sorted.entries()) {
+    if (partitionIndex !== first + i) {
+      return refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'Partitions must be assigned consecutively, each once.')
+    }
+    if (brokerIds.length !== 1 || brokerIds[0] !== nodeId) {
+      return refusal(
+        ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        `Partition ${partitionIndex} must be assigned to the one broker that there is (${nodeId}).`,
+      )
+    }
+  }
+  return sorted.length
+}
+
+function planConfigs(configs: NewTopic['configs']): Map<string, string> | CommandError {
+  const values = new Map<string, string>()
+  for (const { name, value } of configs) {
+    if (value === null) return refusal(ErrorCode.INVALID_CONFIG, `The value of ${name} is null.`)
+    try {
+      checkTopicOverride(name, value)
+    } catch (cause) {
+      if (!(cause instanceof ConfigValueError)) throw cause
+      return refusal(ErrorCode.INVALID_CONFIG, cause.message)
+    }
+    values.set(name, value)
+  }
+  return values
+}
+
+/** The new number of partitions of a topic, or why it cannot grow to it. */
+export function planGrowth(
+  topic: TopicImage | undefined,
+  name: string,
+  count: number,
+  assignments: readonly { brokerIds: readonly number[] }[] | null,
+  nodeId: number,
+): { partitions: number } | CommandError {
+  if (!topic) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
+  if (count <= topic.partitions) {
+    const problem =
+      count === topic.partitions
+        ? `Topic already has ${count} partitions.`
+        : `Topic has ${topic.partitions} partitions, which would not be an increase.`
+    return refusal(ErrorCode.INVALID_PARTITIONS, problem)
+  }
+  if (count > 10_000)
+    return refusal(ErrorCode.INVALID_PARTITIONS, `A topic may have at most 10000 partitions, not ${count}.`)
+  if (assignments) {
+    if (assignments.length !== count - topic.partitions) {
+      return refusal(
+        ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        `${count - topic.partitions} partitions are to be added, ${assignments.length} are assigned.`,
+      )
+    }
+    const first = topic.partitions
+    const indexed = assignments.map(({ brokerIds }, i) => ({ partitionIndex: first + i, brokerIds }))
+    const planned = planAssignments(indexed, first, nodeId)
+    if (typeof planned !== 'number') return planned
+  }
+  return { partitions: count }
+}
+
+function refusal(errorCode: number, errorMessage: string): CommandError {
+  return { errorCode, errorMessage }
+}

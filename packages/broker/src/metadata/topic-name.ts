@@ -1,0 +1,24 @@
+/** Why a topic cannot have this name, or undefined when it can (Kafka's rules, KAFKA-495). */
+export function topicNameProblem(name: string): string | undefined {
+  if (name === '') return 'Topic name is empty.'
+  if (name === '.' || name === '..') return `Topic name cannot be '${name}'.`
+  if (name.length > 249) return `Topic name is ${name.length} characters long; at most 249 are allowed.`
+  if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
+    return `Topic name '${name}' may contain only ASCII letters, digits, '.', '_' and '-'.`
+  }
+  return undefined
+}
+
+/** Metric names turn '.' into '_', so two topics that differ only in that are refused. */
+export function collidingName(name: string): string {
+  return name.replaceAll('.', '_')
+}
+
+/** Where group offsets live: clients can read it, not write to it. */
+export const offsetsTopicName = '__consumer_offsets'
+/** The log of topics, configurations and producer ids. It is not a topic for clients. */
+export const metadataTopicName = '__cluster_metadata'
+
+export function isInternalTopic(name: string): boolean {
+  return name === offsetsTopicName
+}
