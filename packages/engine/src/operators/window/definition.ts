@@ -1,4 +1,5 @@
 import type { AggregateFunction, StateDescriptors } from '../../state/descriptor.ts'
+import type { CustomTrigger } from './trigger.ts'
 
 /** Which windows a record falls into. Sizes, slides, offsets and gaps in ms. */
 export type WindowAssigner =
@@ -11,6 +12,8 @@ export type WindowAssigner =
       readonly offset: number
     }
   | { readonly kind: 'session'; readonly time: TimeDomain; readonly gap: number | ((value: never) => number) }
+  /** One window for all time: it needs a trigger. */
+  | { readonly kind: 'global'; readonly time: TimeDomain }
 
 export type TimeDomain = 'event' | 'processing'
 
@@ -27,7 +30,29 @@ export type Trigger =
       readonly resetOnElement: boolean
       readonly clearOnTimeout: boolean
     }
-  | { readonly kind: 'custom'; readonly trigger: unknown }
+  /** Fires at every `count`-th record of a window. */
+  | { readonly kind: 'count'; readonly count: number }
+  /** Fires when `delta(record at the last firing, this record)` is greater than `threshold`. */
+  | { readonly kind: 'delta'; readonly threshold: number; readonly delta: (last: never, current: never) => number }
+  /** Fires at the final watermark only. */
+  | { readonly kind: 'endOfStream' }
+  /** What `of` does, and drops the window's records at each firing. */
+  | { readonly kind: 'purging'; readonly of: Trigger }
+  | { readonly kind: 'custom'; readonly trigger: CustomTrigger }
+
+/** Takes records out of a window before the function sees them, or after (`after`). */
+export type Evictor =
+  /** Keeps the newest `count`. */
+  | { readonly kind: 'count'; readonly count: number; readonly after: boolean }
+  /** Keeps those not older than `size` ms before the newest time stamp. */
+  | { readonly kind: 'time'; readonly size: number; readonly after: boolean }
+  /** Drops those whose `delta(record, newest record)` is at least `threshold`. */
+  | {
+      readonly kind: 'delta'
+      readonly threshold: number
+      readonly delta: (record: never, newest: never) => number
+      readonly after: boolean
+    }
 
 /** What is computed over the records of a window. */
 export type WindowFunction =
@@ -64,6 +89,8 @@ export interface WindowDefinition {
   readonly allowedLateness: number
   /** Side output for records that come too late. */
   readonly lateTag: string | undefined
+  /** Undefined or absent: the function sees all records of the window. */
+  readonly evictor?: Evictor | undefined
   readonly function: WindowFunction
 }
 
