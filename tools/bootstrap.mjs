@@ -15,6 +15,7 @@ const commands = {
   example: { needs: 'runtime', script: 'examples/run.ts' },
   test: { needs: 'full', script: 'tools/test/main.ts' },
   check: { needs: 'full', script: 'tools/check/main.ts' },
+  docs: { needs: 'full', script: 'tools/docs/main.ts', args: ['--write'] },
   build: { needs: 'full', script: 'node_modules/typescript/bin/tsc', args: ['-b'] },
   format: { needs: 'full', script: 'node_modules/@biomejs/biome/bin/biome', args: ['format', '--write', '.'] },
   bench: { needs: 'full', script: 'bench/main.ts' },

@@ -1,0 +1,55 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ConfigKey } from '../../packages/broker/src/config/key.ts'
+import { serverKeys } from '../../packages/broker/src/config/server-keys.ts'
+import { topicKeys } from '../../packages/broker/src/config/topic-keys.ts'
+import { ERROR_TABLE } from '../../packages/kafka/src/errors/codes.ts'
+import { errorPage, errorSites } from './error-codes.ts'
+
+/** Pages that are made from the sources: their path, and how. */
+export const generatedPages: Readonly<Record<string, (root: string) => string>> = {
+  'docs/errors.md': errors,
+  'docs/broker-configuration.md': brokerConfiguration,
+}
+
+function errors(root: string): string {
+  const sources = globSync('packages/*/src/**/*.ts', { cwd: root }).sort()
+  const sites = sources.flatMap((path) => errorSites(path.split('/')[1] ?? '', readFileSync(join(root, path), 'utf8')))
+  return errorPage(sites, ERROR_TABLE)
+}
+
+function brokerConfiguration(): string {
+  return [
+    '# Broker configuration',
+    '',
+    "Property names are Apache Kafka's where Kafka has one. Give them to `millrace broker --set key=value` or `startBroker({ config })`; topics take theirs when they are created. Made from the sources by `npm run docs`.",
+    '',
+    '## Broker',
+    '',
+    ...keyTable(serverKeys),
+    '',
+    '## Topics',
+    '',
+    ...keyTable(topicKeys),
+    '',
+  ].join('\n')
+}
+
+function keyTable(keys: Readonly<Record<string, ConfigKey>>): string[] {
+  const rows = Object.entries(keys).map(
+    ([name, key]) => `| \`${name}\` | ${key.type} | ${defaultOf(key)} | ${key.doc}${allowed(key)} |`,
+  )
+  return ['| Property | Type | Default | |', '| --- | --- | --- | --- |', ...rows]
+}
+
+function defaultOf(key: ConfigKey): string {
+  if (key.type === 'long' && key.default >= 2 ** 63) return 'no limit'
+  const text = Array.isArray(key.default) ? key.default.join(',') : String(key.default)
+  return text === '' ? '' : `\`${text}\``
+}
+
+function allowed(key: ConfigKey): string {
+  return 'values' in key && key.values !== undefined
+    ? ` One of ${key.values.map((value) => `\`${value}\``).join(', ')}.`
+    : ''
+}
