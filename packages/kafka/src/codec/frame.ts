@@ -41,20 +41,15 @@ export function encodeRequest<A extends Api>(
 ): Uint8Array[] {
   const writer = sharedWriter
   writer.begin()
-  try {
-    writer.reserve(14)
-    writer.putInt32(0)
-    writer.putInt16(api.key)
-    writer.putInt16(version)
-    writer.putInt32(correlationId)
-    // The client id is never compact: a broker reads it before it knows whether it supports the version.
-    if (clientId === null) writer.putInt16(-1)
-    else writer.writeString(clientId)
-    if (version >= api.flexibleFrom) writer.writeUvarint(0)
-  } catch (error) {
-    writer.abort()
-    throw error
-  }
+  writer.reserve(14)
+  writer.putInt32(0)
+  writer.putInt16(api.key)
+  writer.putInt16(version)
+  writer.putInt32(correlationId)
+  // The client id is never compact: a broker reads it before it knows whether it supports the version.
+  if (clientId === null) writer.putInt16(-1)
+  else writer.writeString(clientId)
+  if (version >= api.flexibleFrom) writer.writeUvarint(0)
   api.request.encode(writer, version, body)
   return writer.finishFrame()
 }
@@ -104,7 +99,8 @@ export function readRequestHeader(frame: Uint8Array, flexibleFromOf: (apiKey: nu
 }
 
 /**
- * The body of a request. `frame` comes without its size prefix; `bodyOffset` is what the header's decoding said.
+ * The body of a request. `frame` comes without its size prefix; `bodyOffset` is what the header's decoding said. Bytes after
+ * the body are ignored, as Kafka does.
  * `records` in the result are views of the frame.
  *
  * @throws ProtocolError when the frame is not what the version says, or the version is unknown

@@ -114,9 +114,12 @@ export class Reader {
 
   /** A copy: ids are kept longer than frames. */
   getUuid(): Uint8Array {
+    const bytes = this.bytes
     const p = this.position
     this.position = p + 16
-    return Uint8Array.prototype.slice.call(this.bytes, p, p + 16)
+    const id = new Uint8Array(16)
+    for (let i = 0; i < 16; i++) id[i] = bytes[p + i] as number
+    return id
   }
 
   /** Unsigned varint of at most 31 bits: lengths, counts, tags. */
@@ -182,7 +185,9 @@ export class Reader {
     const start = this.position
     if (this.end - start < length) this.truncated(length)
     this.position = start + length
-    return Uint8Array.prototype.slice.call(this.bytes, start, start + length)
+    const copy = new Uint8Array(length)
+    this.bytes.copy(copy, 0, start, start + length)
+    return copy
   }
 
   /** Skips the tagged fields of a struct that declares none. */

@@ -31,12 +31,12 @@ export class MessageSchema<F extends Fields = Fields> {
 
   /** Appends a message to the frame that `writer` has begun; after an error the writer is back before it. */
   encode(writer: Writer, version: number, value: unknown): void {
-    const encoder = this.encoders[version] ?? this.compileEncoder(version)
     try {
+      const encoder = this.encoders[version] ?? this.compileEncoder(version)
       encoder(writer, value, '')
     } catch (cause) {
       writer.abort()
-      throw this.explainEncoding(writer, version, value, cause)
+      throw this.supports(version) ? this.explainEncoding(writer, version, value, cause) : cause
     }
   }
 

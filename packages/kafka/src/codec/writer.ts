@@ -24,6 +24,11 @@ export class Writer {
   private partBytes = 0
 
   begin(): void {
+    if (this.bytes.length > SLAB_BYTES) {
+      // A large frame has its slab for itself: small ones after it would keep it alive.
+      this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+      this.position = 0
+    }
     this.start = this.position
     this.parts = []
     this.partBytes = 0
@@ -148,9 +153,11 @@ export class Writer {
   }
 
   putUuid(value: Uint8Array): void {
-    if (value.byteLength !== 16) throw notEncodable(`a uuid of ${value.byteLength} bytes`)
-    this.bytes.set(value, this.position)
-    this.position += 16
+    if (!(value instanceof Uint8Array) || value.byteLength !== 16) throw outOfRange(value, 'uuid of 16 bytes')
+    const bytes = this.bytes
+    const p = this.position
+    for (let i = 0; i < 16; i++) bytes[p + i] = value[i] as number
+    this.position = p + 16
   }
 
   /** The caller has reserved five bytes. */
@@ -217,15 +224,21 @@ export class Writer {
   }
 
   writeBytes(value: Uint8Array): void {
-    this.reserve(4 + value.byteLength)
+    this.reserve(4)
     this.putInt32(value.byteLength)
-    this.bytes.set(value, this.position)
-    this.position += value.byteLength
+    this.copyIn(value)
   }
 
   writeCompactBytes(value: Uint8Array): void {
-    this.reserve(5 + value.byteLength)
+    this.reserve(5)
     this.putUvarint(value.byteLength + 1)
+    this.copyIn(value)
+  }
+
+  /** Anything but bytes would leave what the slab held before in the frame. */
+  private copyIn(value: Uint8Array): void {
+    if (!(value instanceof Uint8Array)) throw outOfRange(value, 'Uint8Array')
+    this.reserve(value.byteLength)
     this.bytes.set(value, this.position)
     this.position += value.byteLength
   }
@@ -248,15 +261,13 @@ export class Writer {
   }
 
   private writePiece(piece: Uint8Array): void {
-    if (piece.byteLength >= PASS_THROUGH_BYTES) {
-      if (this.position > this.start) this.closePart()
-      this.parts.push(piece)
-      this.partBytes += piece.byteLength
+    if (!(piece.byteLength >= PASS_THROUGH_BYTES && piece instanceof Uint8Array)) {
+      this.copyIn(piece)
       return
     }
-    this.reserve(piece.byteLength)
-    this.bytes.set(piece, this.position)
-    this.position += piece.byteLength
+    if (this.position > this.start) this.closePart()
+    this.parts.push(piece)
+    this.partBytes += piece.byteLength
   }
 
   /** Opens a tagged field: its size is known at {@link endTag}. Tagged fields hold no records, so they stay in one part. */
