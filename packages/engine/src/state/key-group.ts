@@ -1,0 +1,34 @@
+import { hashKey, murmur } from './key-hash.ts'
+
+/** Flink's default: room to grow to one and a half times the parallelism, at least 128 key groups. */
+export function defaultMaxParallelism(parallelism: number): number {
+  const wanted = Math.ceil(parallelism * 1.5)
+  const rounded = 2 ** Math.ceil(Math.log2(Math.max(1, wanted)))
+  return Math.min(Math.max(rounded, 128), 32_768)
+}
+
+/** The key group of a key: what decides which subtask owns it, and under which its state is snapshotted. */
+export function keyGroupOf(key: unknown, maxParallelism: number): number {
+  return keyGroupOfHash(hashKey(key), maxParallelism)
+}
+
+export function keyGroupOfHash(hash: number, maxParallelism: number): number {
+  return murmur(hash) % maxParallelism
+}
+
+/** The subtask that owns a key group. */
+export function subtaskOfKeyGroup(keyGroup: number, parallelism: number, maxParallelism: number): number {
+  return Math.floor((keyGroup * parallelism) / maxParallelism)
+}
+
+/** The key groups that a subtask owns: from `start`, to `end` excluded. */
+export function keyGroupRange(
+  subtask: number,
+  parallelism: number,
+  maxParallelism: number,
+): { readonly start: number; readonly end: number } {
+  return {
+    start: Math.ceil((subtask * maxParallelism) / parallelism),
+    end: Math.ceil(((subtask + 1) * maxParallelism) / parallelism),
+  }
+}
