@@ -50,7 +50,12 @@ export function npm(args) {
 export function runNode(node, args) {
   const child = spawn(node, args, {
     stdio: 'inherit',
-    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`,
+      // Stripping types and compiling take half of a short command's time; this keeps their results.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'compile'),
+    },
   })
   // A terminal sends Ctrl-C to every process of the foreground; anything else reaches only this one.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))

@@ -32,3 +32,23 @@ export function splitKey(line: Uint8Array, separator: Uint8Array): { key: Uint8A
   if (cut < 0) return { key: undefined, value: line }
   return { key: line.subarray(0, cut), value: line.subarray(cut + separator.length) }
 }
+
+/** The same items until `signal` aborts: then the iteration ends, also while it waits for the next one. */
+export async function* until<T>(signal: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = items[Symbol.asyncIterator]()
+  const aborted = Promise.withResolvers<'aborted'>()
+  const onAbort = () => aborted.resolve('aborted')
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted.promise])
+      if (next === 'aborted' || next.done) return
+      yield next.value
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    // Not awaited: an iterator that waits for input answers only when some has come.
+    void iterator.return?.()
+  }
+}

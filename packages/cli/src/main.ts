@@ -28,3 +28,5 @@ const context: CliContext = {
 }
 
 process.exitCode = await runCli(process.argv.slice(2), context)
+// A read that waits for input would keep the process alive.
+process.stdin.destroy()

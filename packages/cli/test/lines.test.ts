@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { linesOf, splitKey } from '../src/lines.ts'
+import { linesOf, splitKey, until } from '../src/lines.ts'
 
 async function* chunksOf(bytes: Uint8Array, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -43,4 +43,21 @@ test('the key is what stands before the first separator', () => {
   expect(split('a=>b', '=>')).toEqual(['a', 'b'])
   expect(split(':b', ':')).toEqual(['', 'b'])
   expect(split('ab', ':')).toEqual([undefined, 'ab'])
+})
+
+test('an iteration ends when its signal aborts, also while it waits', async () => {
+  const controller = new AbortController()
+  async function* endless() {
+    yield 1
+    yield 2
+    await new Promise(() => {})
+  }
+  const seen: number[] = []
+  for await (const item of until(controller.signal, endless())) {
+    seen.push(item)
+    if (item === 2) queueMicrotask(() => controller.abort())
+  }
+  expect(seen).toEqual([1, 2])
+  for await (const item of until(controller.signal, endless())) seen.push(item)
+  expect(seen).toEqual([1, 2])
 })

@@ -1,0 +1,89 @@
+import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { KafkaProducer } from '@millrace/kafka'
+import { utf8 } from '@millrace/std'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { CliContext, GlobalOptions } from '../context.ts'
+import { linesOf, splitKey, until } from '../lines.ts'
+import { type BootstrapOptions, keyValue, wholeNumber, withBootstrap, withExamples } from '../options.ts'
+import { json } from '../output.ts'
+
+interface ProduceOptions extends GlobalOptions, BootstrapOptions {
+  readonly keySeparator?: string
+  readonly partition?: number
+  readonly timestamp?: number
+  readonly file?: string
+  readonly header?: Readonly<Record<string, string>>
+}
+
+/** `millrace produce TOPIC`: a record for every line. */
+export function addProduce(program: Command, context: CliContext): void {
+  const command = withBootstrap(
+    program
+      .command('produce')
+      .summary('send lines to a topic')
+      .description(
+        'Sends a record for every line of standard input, or of a file. Ends when all of them are acknowledged.',
+      )
+      .argument('<topic>', 'where to')
+      .option(
+        '-K, --key-separator <text>',
+        'what stands between key and value; without it records have no key',
+        nonEmpty,
+      )
+      .option('-p, --partition <number>', 'the partition, instead of choosing by key', wholeNumber(0))
+      .option(
+        '-t, --timestamp <ms|date>',
+        'event time of all records: milliseconds or an ISO date; now by default',
+        timestamp,
+      )
+      .option('-f, --file <path>', 'read lines from a file')
+      .option('-H, --header <key=value>', 'a header for all records; may be repeated', keyValue),
+  ).action(async (topic: string) => {
+    const options = command.optsWithGlobals<ProduceOptions>()
+    const input = options.file === undefined ? context.stdin : createReadStream(resolve(context.cwd, options.file))
+    const separator = options.keySeparator === undefined ? undefined : utf8(options.keySeparator)
+    const { partition, timestamp: time, header } = options
+    const producer = new KafkaProducer({
+      bootstrapServers: options.bootstrap,
+      clientId: 'millrace-produce',
+      lingerMs: 5,
+    })
+    let count = 0
+    try {
+      for await (const lines of linesOf(until(context.stopping, input))) {
+        const sent = lines.map((line) =>
+          producer.send({
+            topic,
+            ...(separator === undefined ? { value: line } : splitKey(line, separator)),
+            ...(partition === undefined ? {} : { partition }),
+            ...(time === undefined ? {} : { timestamp: time }),
+            ...(header === undefined ? {} : { headers: header }),
+          }),
+        )
+        await Promise.all(sent)
+        count += lines.length
+      }
+    } finally {
+      await producer.close()
+    }
+    if (options.json) context.print(json({ topic, records: count }))
+    else context.note(`${count} ${count === 1 ? 'record' : 'records'} sent to ${topic}`)
+  })
+  withExamples(command, [
+    'echo "to be or not to be" | millrace produce lines',
+    'millrace produce orders --key-separator : --file orders.txt --bootstrap kafka.example.com:9092',
+  ])
+}
+
+function nonEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.')
+  return text.replaceAll('\\t', '\t')
+}
+
+function timestamp(text: string): number {
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (!Number.isSafeInteger(ms))
+    throw new InvalidArgumentError(`'${text}' is neither milliseconds nor a date, as in 2026-01-31T12:00:00Z.`)
+  return ms
+}
