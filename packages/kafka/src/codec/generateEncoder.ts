@@ -64,7 +64,7 @@ class EncoderGenerator {
   /** Emits the function of a struct and returns its name. */
   private struct(fields: Fields): string {
     const plan = planStruct(fields, this.version, this.flexible)
-    const lines: string[] = []
+    const lines = [`if (typeof m !== 'object' || m === null) w.notOfType(m, 'object')`]
     for (const planned of plan.fields) {
       if (planned.present || planned.field.options.ignorable === true) continue
       lines.push(this.trace(planned), `if (!${this.isDefault(`m.${planned.name}`, planned.field)}) w.notInVersion()`)
@@ -122,7 +122,7 @@ class EncoderGenerator {
       const trace = this.tracing ? `w.path = \`\${path}${name}[\${i}]\`\n` : ''
       write = `${trace}const item = ${value}[i]\n${this.write(one, 'item')}`
     }
-    return `const n = ${value}.length\n${room}\n${count}\nfor (let i = 0; i < n; i++) {\n${write}\n}`
+    return `if (!Array.isArray(${value})) w.notOfType(${value}, 'array')\nconst n = ${value}.length\n${room}\n${count}\nfor (let i = 0; i < n; i++) {\n${write}\n}`
   }
 
   private tags(plan: PlannedStruct): string {

@@ -74,6 +74,10 @@ export class Writer {
     throw notEncodable('this version cannot carry the field')
   }
 
+  notOfType(value: unknown, type: string): never {
+    throw wrongType(value, type)
+  }
+
   reserve(size: number): void {
     if (this.bytes.length - this.position < size) this.grow(size)
   }
@@ -97,17 +101,17 @@ export class Writer {
   }
 
   putInt8(value: number): void {
-    if ((value << 24) >> 24 !== value) throw outOfRange(value, 'int8')
+    if ((value << 24) >> 24 !== value) throw wrongType(value, 'int8')
     this.bytes[this.position++] = value
   }
 
   putBoolean(value: boolean): void {
-    if (typeof value !== 'boolean') throw outOfRange(value, 'boolean')
+    if (typeof value !== 'boolean') throw wrongType(value, 'boolean')
     this.bytes[this.position++] = value ? 1 : 0
   }
 
   putInt16(value: number): void {
-    if ((value << 16) >> 16 !== value) throw outOfRange(value, 'int16')
+    if ((value << 16) >> 16 !== value) throw wrongType(value, 'int16')
     const bytes = this.bytes
     const p = this.position
     bytes[p] = value >> 8
@@ -116,12 +120,12 @@ export class Writer {
   }
 
   putUint16(value: number): void {
-    if ((value & 0xffff) !== value) throw outOfRange(value, 'uint16')
+    if ((value & 0xffff) !== value) throw wrongType(value, 'uint16')
     this.putInt16((value << 16) >> 16)
   }
 
   putInt32(value: number): void {
-    if ((value | 0) !== value) throw outOfRange(value, 'int32')
+    if ((value | 0) !== value) throw wrongType(value, 'int32')
     const bytes = this.bytes
     const p = this.position
     bytes[p] = value >> 24
@@ -132,28 +136,28 @@ export class Writer {
   }
 
   putUint32(value: number): void {
-    if (value >>> 0 !== value) throw outOfRange(value, 'uint32')
+    if (value >>> 0 !== value) throw wrongType(value, 'uint32')
     this.putInt32(value | 0)
   }
 
   putInt64(value: number): void {
-    if (!Number.isSafeInteger(value)) throw outOfRange(value, 'int64')
+    if (!Number.isSafeInteger(value)) throw wrongType(value, 'int64')
     this.putInt32(Math.floor(value / 0x1_0000_0000))
     this.putInt32(value | 0)
   }
 
   putBigint64(value: bigint): void {
-    if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) throw outOfRange(value, 'bigint64')
+    if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) throw wrongType(value, 'bigint64')
     this.position = this.bytes.writeBigInt64BE(value, this.position)
   }
 
   putFloat64(value: number): void {
-    if (typeof value !== 'number') throw outOfRange(value, 'float64')
+    if (typeof value !== 'number') throw wrongType(value, 'float64')
     this.position = this.bytes.writeDoubleBE(value, this.position)
   }
 
   putUuid(value: Uint8Array): void {
-    if (!(value instanceof Uint8Array) || value.byteLength !== 16) throw outOfRange(value, 'uuid of 16 bytes')
+    if (!(value instanceof Uint8Array) || value.byteLength !== 16) throw wrongType(value, 'uuid of 16 bytes')
     const bytes = this.bytes
     const p = this.position
     for (let i = 0; i < 16; i++) bytes[p + i] = value[i] as number
@@ -237,7 +241,7 @@ export class Writer {
 
   /** Anything but bytes would leave what the slab held before in the frame. */
   private copyIn(value: Uint8Array): void {
-    if (!(value instanceof Uint8Array)) throw outOfRange(value, 'Uint8Array')
+    if (!(value instanceof Uint8Array)) throw wrongType(value, 'Uint8Array')
     this.reserve(value.byteLength)
     this.bytes.set(value, this.position)
     this.position += value.byteLength
@@ -314,6 +318,6 @@ function notEncodable(problem: string): ProtocolError {
   return new ProtocolError('PROTOCOL_NOT_ENCODABLE', problem)
 }
 
-function outOfRange(value: unknown, type: string): ProtocolError {
-  return notEncodable(`${String(value)} is no ${type}`)
+function wrongType(value: unknown, type: string): ProtocolError {
+  return notEncodable(`${typeof value === 'object' ? 'an object' : String(value)} is no ${type}`)
 }

@@ -179,7 +179,9 @@ describe('Metadata', () => {
             errorCode: 100,
             name: null,
             topicId,
-            partitions: [{ errorCode: 0, partitionIndex: 1, leaderId: 2, leaderEpoch: 3, replicaNodes: [2], isrNodes: [2] }],
+            partitions: [
+              { errorCode: 0, partitionIndex: 1, leaderId: 2, leaderEpoch: 3, replicaNodes: [2], isrNodes: [2] },
+            ],
           },
         ],
       },
@@ -219,7 +221,9 @@ describe('Produce', () => {
         responses: [
           {
             name: 't',
-            partitionResponses: [{ index: 4, errorCode: 0, baseOffset: 258, ...(logStart ? { logStartOffset: 2 } : {}) }],
+            partitionResponses: [
+              { index: 4, errorCode: 0, baseOffset: 258, ...(logStart ? { logStartOffset: 2 } : {}) },
+            ],
           },
         ],
         throttleTimeMs: 1,
@@ -235,7 +239,12 @@ describe('Produce', () => {
     checkRequest(
       Produce,
       9,
-      { transactionalId: 'x', acks: 1, timeoutMs: 0, topicData: [{ name: 't', partitionData: [{ index: 4, records }] }] },
+      {
+        transactionalId: 'x',
+        acks: 1,
+        timeoutMs: 0,
+        topicData: [{ name: 't', partitionData: [{ index: 4, records }] }],
+      },
       `0000 0009 00000007 0003 636c69 00
        02 78 0001 00000000
        02 02 74
@@ -350,7 +359,13 @@ describe('Fetch', () => {
           {
             topic: 't',
             partitions: [
-              { partitionIndex: 2, highWatermark: 1, abortedTransactions: null, preferredReadReplica: 9, records: null },
+              {
+                partitionIndex: 2,
+                highWatermark: 1,
+                abortedTransactions: null,
+                preferredReadReplica: 9,
+                records: null,
+              },
             ],
           },
         ],
@@ -485,7 +500,10 @@ describe('groups', () => {
         generationIdOrMemberEpoch: 3,
         memberId: 'm',
         topics: [
-          { name: 't', partitions: [{ partitionIndex: 0, committedOffset: 5, committedLeaderEpoch: 6, committedMetadata: null }] },
+          {
+            name: 't',
+            partitions: [{ partitionIndex: 0, committedOffset: 5, committedLeaderEpoch: 6, committedMetadata: null }],
+          },
         ],
       },
       `0008 0008 00000007 0003 636c69 00

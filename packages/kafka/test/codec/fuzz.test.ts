@@ -45,7 +45,9 @@ function checkFrame(frame: Uint8Array): void {
 
 const apiAndVersion = fc
   .constantFrom(...apis)
-  .chain((api) => fc.record({ api: fc.constant(api), version: fc.integer({ min: api.versions[0], max: api.versions[1] }) }))
+  .chain((api) =>
+    fc.record({ api: fc.constant(api), version: fc.integer({ min: api.versions[0], max: api.versions[1] }) }),
+  )
 
 /** Changes of a frame: bytes overwritten (often with what is a large length), cut short, or with bytes put in between. */
 const damage = fc.record({
@@ -57,7 +59,10 @@ const damage = fc.record({
   insert: fc.option(fc.record({ at: fc.nat(), bytes: fc.uint8Array({ maxLength: 8 }) })),
 })
 
-function damaged(frame: Uint8Array, { writes, cut, insert }: typeof damage extends fc.Arbitrary<infer D> ? D : never): Buffer {
+function damaged(
+  frame: Uint8Array,
+  { writes, cut, insert }: typeof damage extends fc.Arbitrary<infer D> ? D : never,
+): Buffer {
   let copy = Buffer.from(frame)
   for (const { at, byte } of writes) if (copy.length > 0) copy[at % copy.length] = byte
   if (cut !== null) copy = copy.subarray(0, cut % (copy.length + 1))
@@ -84,7 +89,12 @@ describe('frames that are not what they should be', () => {
 
   it('damaged requests are read or refused as a ProtocolError', () => {
     const cases = apiAndVersion.chain(({ api, version }) =>
-      fc.record({ api: fc.constant(api), version: fc.constant(version), body: message(api.request.fields, version), damage }),
+      fc.record({
+        api: fc.constant(api),
+        version: fc.constant(version),
+        body: message(api.request.fields, version),
+        damage,
+      }),
     )
     fc.assert(
       fc.property(cases, ({ api, version, body, damage }) => {
@@ -97,7 +107,12 @@ describe('frames that are not what they should be', () => {
 
   it('damaged responses are read or refused as a ProtocolError', () => {
     const cases = apiAndVersion.chain(({ api, version }) =>
-      fc.record({ api: fc.constant(api), version: fc.constant(version), body: message(api.response.fields, version), damage }),
+      fc.record({
+        api: fc.constant(api),
+        version: fc.constant(version),
+        body: message(api.response.fields, version),
+        damage,
+      }),
     )
     fc.assert(
       fc.property(cases, ({ api, version, body, damage }) => {
@@ -133,7 +148,10 @@ describe('frames that are not what they should be', () => {
       concatBytes(
         encodeResponse(Fetch, 12, 1, {
           responses: [
-            { topic: 't', partitions: [{ partitionIndex: 0, highWatermark: 1, abortedTransactions: [], records: Buffer.from('r') }] },
+            {
+              topic: 't',
+              partitions: [{ partitionIndex: 0, highWatermark: 1, abortedTransactions: [], records: Buffer.from('r') }],
+            },
           ],
         }),
       ),
@@ -178,7 +196,8 @@ describe('counts and lengths', () => {
 
 describe('messages that are not what they should be', () => {
   it('are written or refused as a ProtocolError, and the next message is whole', () => {
-    const sound = () => Buffer.from(concatBytes(encodeRequest(Metadata, 9, { correlationId: 1, clientId: 'c' }, { topics: [] })))
+    const sound = () =>
+      Buffer.from(concatBytes(encodeRequest(Metadata, 9, { correlationId: 1, clientId: 'c' }, { topics: [] })))
     const expected = sound()
     const body = fc.oneof(
       fc.anything(),

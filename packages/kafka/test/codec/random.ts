@@ -27,7 +27,11 @@ function scalar(field: Field): fc.Arbitrary<unknown> {
     case 'uuid':
       return fc.uint8Array({ minLength: 16, maxLength: 16 })
     case 'string':
-      return fc.oneof(fc.string({ maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 20 }), fc.constant('s'.repeat(300)))
+      return fc.oneof(
+        fc.string({ maxLength: 20 }),
+        fc.string({ unit: 'binary', maxLength: 20 }),
+        fc.constant('s'.repeat(300)),
+      )
     case 'bytes':
     case 'records':
       return fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 1500, maxLength: 1500 }))
