@@ -1,1 +1,2 @@
-export {}
+export { ManualClock } from './manual-clock.ts'
+export { MemoryFileSystem } from './memory-filesystem.ts'

@@ -1,0 +1,136 @@
+import {
+  ErrorCode,
+  baseSequence,
+  baseTimestamp,
+  BatchCheck,
+  batchSize,
+  describeBatchCheck,
+  indexRecords,
+  isControl,
+  isLogAppendTime,
+  lastOffsetDelta,
+  maxTimestamp,
+  NO_PRODUCER_ID,
+  NO_TIMESTAMP,
+  producerId,
+  RecordIndex,
+  recordCount,
+  validateBatch,
+} from '@millrace/kafka'
+import type { LogConfig } from './log-config.ts'
+
+export interface AppendOptions {
+  /** Stamped into the batch. */
+  readonly leaderEpoch: number
+  /** `client` (default): from outside, all rules apply. `coordinator`: the broker's own records, sound by construction. */
+  readonly origin?: 'client' | 'coordinator'
+  /**
+   * The memory of the batches is handed over and will not be written again: the log keeps large ones for consumers at
+   * its tail without a copy. Without it only small ones are kept (copied).
+   */
+  readonly owned?: boolean
+}
+
+/** What became of a batch. Offsets are -1 when it was rejected. */
+export interface AppendResult {
+  readonly errorCode: number
+  readonly baseOffset: number
+  readonly lastOffset: number
+  /** Milliseconds, or -1 when records keep their own timestamps. */
+  readonly logAppendTime: number
+  /** The batch was in the log already; the offsets are those of the first time. */
+  readonly duplicate: boolean
+  /** Why it was rejected, a sentence; undefined otherwise. */
+  readonly message: string | undefined
+}
+
+export function rejected(errorCode: number, message: string): AppendResult {
+  return { errorCode, baseOffset: -1, lastOffset: -1, logAppendTime: -1, duplicate: false, message }
+}
+
+const records = new RecordIndex()
+
+/**
+ * Judges the bytes that a producer sent for one partition: exactly one sound batch that the topic's rules allow.
+ * Returns why not, or undefined. Changes nothing.
+ */
+export function checkRecords(
+  bytes: Uint8Array,
+  config: LogConfig,
+  origin: 'client' | 'coordinator',
+  now: number,
+): AppendResult | undefined {
+  const check = validateBatch(bytes, 0, bytes.byteLength)
+  if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
+  if (batchSize(bytes, 0) !== bytes.byteLength) {
+    return rejected(ErrorCode.INVALID_RECORD, 'A produce request has exactly one record batch per partition.')
+  }
+  if (bytes.byteLength > config.maxMessageBytes && origin === 'client') {
+    return rejected(
+      ErrorCode.MESSAGE_TOO_LARGE,
+      `The record batch takes ${bytes.byteLength} bytes, max.message.bytes is ${config.maxMessageBytes}.`,
+    )
+  }
+  if (bytes.byteLength > config.segmentBytes) {
+    return rejected(
+      ErrorCode.RECORD_LIST_TOO_LARGE,
+      `The record batch takes ${bytes.byteLength} bytes, segment.bytes is ${config.segmentBytes}.`,
+    )
+  }
+  return origin === 'client' ? checkClientRecords(bytes, config, now) : undefined
+}
+
+function checkClientRecords(bytes: Uint8Array, config: LogConfig, now: number): AppendResult | undefined {
+  const count = recordCount(bytes, 0)
+  if (count === 0 || lastOffsetDelta(bytes, 0) !== count - 1) {
+    return rejected(ErrorCode.INVALID_RECORD, `The record count ${count} and the offsets of the batch do not agree.`)
+  }
+  if (isControl(bytes, 0)) return rejected(ErrorCode.INVALID_RECORD, 'Clients do not write control records.')
+  if (producerId(bytes, 0) !== NO_PRODUCER_ID && baseSequence(bytes, 0) < 0) {
+    return rejected(ErrorCode.INVALID_RECORD, 'A batch with a producer id needs a sequence number.')
+  }
+  if (isLogAppendTime(bytes, 0)) {
+    return rejected(ErrorCode.INVALID_TIMESTAMP, 'A log append time is set by the broker, not by the producer.')
+  }
+  if (config.messageTimestampType === 'CreateTime') {
+    const refusal = checkTimestamps(bytes, config, now)
+    if (refusal) return refusal
+  }
+  return config.cleanupPolicy.includes('compact') ? checkKeys(bytes) : undefined
+}
+
+/** Compaction keeps the newest record of a key: without one there is nothing to keep. */
+function checkKeys(bytes: Uint8Array): AppendResult | undefined {
+  const check = indexRecords(bytes, 0, records)
+  if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
+  for (let i = 0; i < records.count; i++) {
+    if ((records.keyLength[i] as number) < 0) {
+      return rejected(ErrorCode.INVALID_RECORD, 'A compacted topic takes no record without a key.')
+    }
+  }
+  return undefined
+}
+
+/** KIP-937. The batch's header holds the latest timestamp; the earliest is looked for only where it has a bound. */
+function checkTimestamps(bytes: Uint8Array, config: LogConfig, now: number): AppendResult | undefined {
+  const latest = maxTimestamp(bytes, 0)
+  if (latest !== NO_TIMESTAMP && latest - now > config.messageTimestampAfterMaxMs) {
+    return rejected(
+      ErrorCode.INVALID_TIMESTAMP,
+      `A record's timestamp ${latest} is ${latest - now} ms ahead, message.timestamp.after.max.ms is ${config.messageTimestampAfterMaxMs}.`,
+    )
+  }
+  const bound = now - config.messageTimestampBeforeMaxMs
+  if (bound <= 0) return undefined
+  let earliest = baseTimestamp(bytes, 0)
+  if (earliest >= bound && recordCount(bytes, 0) > 1) {
+    const check = indexRecords(bytes, 0, records)
+    if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
+    for (let i = 0; i < records.count; i++) earliest = Math.min(earliest, records.timestamps[i] as number)
+  }
+  if (earliest === NO_TIMESTAMP || earliest >= bound) return undefined
+  return rejected(
+    ErrorCode.INVALID_TIMESTAMP,
+    `A record's timestamp ${earliest} is ${now - earliest} ms old, message.timestamp.before.max.ms is ${config.messageTimestampBeforeMaxMs}.`,
+  )
+}

@@ -1,0 +1,100 @@
+import { BatchCheck, baseOffset, lastOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
+import type { FileSystem } from '@millrace/std'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import type { LogConfig } from './log-config.ts'
+import type { LogEventListener } from './log-event.ts'
+import { LogSuffix, segmentFile } from './log-files.ts'
+import { decodeProducerSnapshot } from './producer-snapshot.ts'
+import type { ProducerState } from './producer-state.ts'
+import { readQuarantine } from './quarantine.ts'
+import { Segment, type SegmentHome } from './segment.ts'
+
+export interface LoadOptions {
+  readonly home: SegmentHome
+  readonly config: LogConfig
+  /** Wall clock, milliseconds. */
+  readonly now: number
+  /** The broker was shut down in order: the files are what it left. */
+  readonly clean: boolean
+  /** From the checkpoints of the data folder; 0 when there is none. */
+  readonly recoveryPoint: number
+  readonly logStartOffset: number
+  readonly report: LogEventListener
+}
+
+/** A log as found on disk, repaired where it had to be. */
+export interface LoadedLog {
+  readonly segments: Segment[]
+  readonly producers: ProducerState
+  readonly epochs: LeaderEpochs
+  readonly logStartOffset: number
+  /** Offsets of the producer snapshots in the folder. */
+  readonly snapshots: Set<number>
+  /** The files are complete as they are: a clean shutdown left them, and nothing had to be repaired. */
+  readonly clean: boolean
+}
+
+/** What is known of a log while it is being loaded. */
+export interface LoadState extends LoadedLog {
+  logStartOffset: number
+  clean: boolean
+}
+
+export function openSegment(options: LoadOptions, base: number): { segment: Segment; fileSize: number } {
+  const { home } = options
+  const segment = new Segment(home, base, options.now)
+  segment.quarantine = readQuarantine(home.fileSystem, home.folder, base)
+  return { segment, fileSize: home.fileSystem.stat(segmentFile(home.folder, base, LogSuffix.log))?.size ?? 0 }
+}
+
+/** Opens a segment that needs no check. Its indexes are made again when they are missing or broken. */
+export function openTrusted(options: LoadOptions, base: number, nextBase: number): Segment {
+  const { segment, fileSize } = openSegment(options, base)
+  if (!segment.openClosed(fileSize, nextBase)) {
+    segment.rebuildIndexes(options.config.indexIntervalBytes)
+    segment.writeIndexes()
+    segment.releaseIndexes()
+    options.report({ kind: 'index-rebuilt', file: segment.file.path, offset: base })
+  }
+  return segment
+}
+
+/**
+ * Brings the producers to the state as of `upTo`: from the newest sound snapshot and the headers of the batches after
+ * it. With `allEpochs`, the leader epochs are read from all headers as well.
+ */
+export function replayProducers(options: LoadOptions, state: LoadState, upTo: number, allEpochs: boolean): void {
+  const { home } = options
+  let from = state.segments[0]?.baseOffset ?? upTo
+  for (const offset of [...state.snapshots].sort((a, b) => b - a)) {
+    if (offset > upTo) continue
+    if (
+      decodeProducerSnapshot(
+        home.fileSystem.readFile(segmentFile(home.folder, offset, LogSuffix.snapshot)),
+        state.producers,
+      )
+    ) {
+      from = Math.max(from, offset)
+      break
+    }
+    removeSnapshot(home.fileSystem, home.folder, state, offset)
+  }
+  for (const segment of state.segments) {
+    if (segment.size === 0 || (segment.endOffset <= from && !allEpochs)) continue
+    const scan = segment.scan(allEpochs ? 0 : segment.offsetIndex.lookup(from), 'headers')
+    while (scan.next() === BatchCheck.ok) {
+      const offset = baseOffset(scan.bytes, scan.at)
+      if (lastOffset(scan.bytes, scan.at) >= upTo) break
+      if (allEpochs) state.epochs.assign(partitionLeaderEpoch(scan.bytes, scan.at), offset)
+      if (offset >= from && producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) {
+        state.producers.update(scan.bytes, scan.at, options.now)
+      }
+    }
+    segment.close()
+  }
+}
+
+export function removeSnapshot(fs: FileSystem, folder: string, state: LoadState, offset: number): void {
+  state.snapshots.delete(offset)
+  fs.remove(segmentFile(folder, offset, LogSuffix.snapshot))
+}

@@ -1,0 +1,54 @@
+/**
+ * What governs one partition's log. The names are Kafka's topic properties in camel case; times are milliseconds,
+ * sizes bytes. Where Kafka takes -1 for "no limit", so does this.
+ */
+export interface LogConfig {
+  /** `segment.bytes`: a batch that would make the segment larger starts the next one. */
+  readonly segmentBytes: number
+  /** `segment.ms`: a segment whose first record is older, by record time, is closed. */
+  readonly segmentMs: number
+  /** `segment.index.bytes`: a segment whose offset index would outgrow this is closed. */
+  readonly segmentIndexBytes: number
+  /** `index.interval.bytes`: bytes of batches per index entry. */
+  readonly indexIntervalBytes: number
+  readonly retentionMs: number
+  readonly retentionBytes: number
+  /** `max.message.bytes`: the largest batch as sent, header included. */
+  readonly maxMessageBytes: number
+  readonly messageTimestampType: 'CreateTime' | 'LogAppendTime'
+  readonly messageTimestampBeforeMaxMs: number
+  readonly messageTimestampAfterMaxMs: number
+  readonly fileDeleteDelayMs: number
+  readonly cleanupPolicy: readonly ('delete' | 'compact')[]
+  /** `flush.messages`: with `flush: 'none'`, a sync is due (and acks wait for it) after so many records. */
+  readonly flushMessages: number
+  /** `flush.ms`: with `flush: 'none'`, what was written is synced after this time at the latest. */
+  readonly flushMs: number
+  /**
+   * `sync`: an ack, and what consumers may see, waits for fsync. `none`: both follow the write to the page cache, as
+   * in Kafka's own default, and a crash of the machine may lose what was acknowledged.
+   */
+  readonly flush: 'sync' | 'none'
+  /** `producer.id.expiration.ms`: an idempotent producer that wrote nothing for this long is forgotten. */
+  readonly producerIdExpirationMs: number
+}
+
+/** Kafka's defaults, but for `flush`. */
+export const defaultLogConfig: LogConfig = {
+  segmentBytes: 1024 * 1024 * 1024,
+  segmentMs: 7 * 24 * 3_600_000,
+  segmentIndexBytes: 10 * 1024 * 1024,
+  indexIntervalBytes: 4096,
+  retentionMs: 7 * 24 * 3_600_000,
+  retentionBytes: -1,
+  maxMessageBytes: 1_048_588,
+  messageTimestampType: 'CreateTime',
+  messageTimestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
+  messageTimestampAfterMaxMs: 3_600_000,
+  fileDeleteDelayMs: 60_000,
+  cleanupPolicy: ['delete'],
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
+  flush: 'sync',
+  producerIdExpirationMs: 86_400_000,
+}

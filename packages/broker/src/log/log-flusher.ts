@@ -1,0 +1,166 @@
+import { ErrorCode } from '@millrace/kafka'
+import { type FileSystem, FileSystemError } from '@millrace/std'
+import { AckQueue, type FlushWaiter } from './ack-queue.ts'
+import { syncFile, writeFile } from './durable-file.ts'
+import type { Flushable, FlushScheduler } from './flush-scheduler.ts'
+import { LogSuffix, segmentFile } from './log-files.ts'
+import type { Segment } from './segment.ts'
+
+/** The log whose data is flushed. */
+export interface FlushHost {
+  readonly folder: string
+  readonly endOffset: number
+  readonly activeSegment: Segment
+  /** Called after each flush, before those who wait are answered. */
+  flushedTo(offset: number): void
+  /** The flush failed; what it covered is in an unknown state. */
+  flushFailed(cause: Error): void
+}
+
+/** A segment that was closed by a roll and is not yet known to be on the device. */
+interface SealedSegment {
+  readonly segment: Segment
+  /** Base offset of the next segment, and the producers as of there. */
+  readonly nextBase: number
+  readonly snapshot: Uint8Array
+}
+
+/** Does the file system say that there is no room, rather than that it is broken? */
+export function isDiskFull(cause: unknown): boolean {
+  return cause instanceof FileSystemError && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')
+}
+
+/**
+ * Brings a log to the device. Whoever waits shares the next flush; one runs at a time.
+ *
+ * After a roll the old segment is synced, then its indexes and the producer snapshot of the new base are written and
+ * the folder is synced, then the new segment: so a snapshot named after a segment proves that all before it was on the
+ * device before anything in it was acknowledged. Recovery relies on that.
+ */
+export class LogFlusher implements Flushable {
+  readonly #fs: FileSystem
+  readonly #scheduler: FlushScheduler
+  readonly #host: FlushHost
+  readonly #acks = new AckQueue()
+  #sealed: SealedSegment[] = []
+  #folderChanged = false
+  #failed = false
+  #running: Promise<void> | undefined
+  /** What lies before is on the device. */
+  flushedOffset: number
+  /** Segments that end at or before need no check after a crash: their indexes and snapshots are on the device too. */
+  recoveryPoint: number
+  flushes = 0
+
+  constructor(options: {
+    fileSystem: FileSystem
+    scheduler: FlushScheduler
+    host: FlushHost
+    flushedOffset: number
+    recoveryPoint: number
+  }) {
+    this.#fs = options.fileSystem
+    this.#scheduler = options.scheduler
+    this.#host = options.host
+    this.flushedOffset = options.flushedOffset
+    this.recoveryPoint = options.recoveryPoint
+  }
+
+  /** Asks for a flush that starts after this call. */
+  request(): void {
+    if (!this.#failed) this.#scheduler.request(this)
+  }
+
+  /** Calls `waiter` once when all before `endOffset` is on the device, or when that has failed. */
+  wait(endOffset: number, waiter: FlushWaiter): void {
+    if (this.#failed) waiter.flushed(ErrorCode.KAFKA_STORAGE_ERROR)
+    else if (endOffset <= this.flushedOffset) waiter.flushed(ErrorCode.NONE)
+    else {
+      this.#acks.add(endOffset, waiter)
+      this.request()
+    }
+  }
+
+  /** The active segment was closed and a new one made. */
+  sealed(segment: Segment, nextBase: number, snapshot: Uint8Array): void {
+    this.#sealed.push({ segment, nextBase, snapshot })
+    this.#folderChanged = true
+    this.request()
+  }
+
+  /** No flush succeeds any more: answers all who wait. */
+  fail(): void {
+    this.#failed = true
+    this.#acks.release(Number.POSITIVE_INFINITY, ErrorCode.KAFKA_STORAGE_ERROR)
+  }
+
+  /** The log was cut off at `endOffset`, by order: what was synced before it stays so. */
+  truncated(endOffset: number): void {
+    this.flushedOffset = Math.min(this.flushedOffset, endOffset)
+    this.recoveryPoint = Math.min(this.recoveryPoint, endOffset)
+    this.#sealed = this.#sealed.filter((sealed) => sealed.nextBase <= endOffset)
+  }
+
+  /** Flushes what is written now. Does not reject: a failure goes to the host. */
+  async flush(): Promise<void> {
+    await this.idle()
+    if (this.#failed) return
+    this.#running = this.#flush()
+    await this.#running
+    this.#running = undefined
+  }
+
+  /** Resolves when no flush runs. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running
+  }
+
+  async #flush(): Promise<void> {
+    const target = this.#host.endOffset
+    const active = this.#host.activeSegment.file
+    const sealed = this.#sealed
+    this.#sealed = []
+    try {
+      for (const entry of sealed) await this.#closeFiles(entry)
+      if (this.#folderChanged) {
+        this.#folderChanged = false
+        await this.#fs.syncDirectory(this.#host.folder)
+      }
+      if (active.unsynced) await active.sync()
+      if (this.#failed) return
+      this.flushes++
+      if (target > this.flushedOffset) this.flushedOffset = target
+      this.#host.flushedTo(target)
+      this.#acks.release(target, ErrorCode.NONE)
+      for (const entry of sealed) await this.#advanceRecoveryPoint(entry)
+    } catch (cause) {
+      this.fail()
+      this.#host.flushFailed(cause as Error)
+    }
+  }
+
+  async #closeFiles(entry: SealedSegment): Promise<void> {
+    const { segment } = entry
+    if (segment.removed) return
+    if (segment.file.unsynced) await segment.file.sync()
+    if (segment.removed) return
+    try {
+      segment.writeIndexes()
+      writeFile(this.#fs, segmentFile(this.#host.folder, entry.nextBase, LogSuffix.snapshot), entry.snapshot)
+    } catch (cause) {
+      if (!isDiskFull(cause)) throw cause
+      // They can be rebuilt from the log; until they are written, the recovery point stays.
+      this.#sealed.push(entry)
+    }
+  }
+
+  async #advanceRecoveryPoint(entry: SealedSegment): Promise<void> {
+    if (entry.segment.removed || this.#sealed.includes(entry)) return
+    await entry.segment.syncIndexes()
+    if (entry.segment.removed) return
+    const path = segmentFile(this.#host.folder, entry.nextBase, LogSuffix.snapshot)
+    if (this.#fs.stat(path)) await syncFile(this.#fs, path)
+    if (!entry.segment.removed) entry.segment.releaseIndexes()
+    if (entry.nextBase > this.recoveryPoint) this.recoveryPoint = entry.nextBase
+  }
+}

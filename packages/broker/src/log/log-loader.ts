@@ -1,0 +1,93 @@
+import { joinPath } from '@millrace/std'
+import { LeaderEpochs } from './leader-epochs.ts'
+import {
+  type LoadedLog,
+  type LoadOptions,
+  type LoadState,
+  openSegment,
+  openTrusted,
+  replayProducers,
+} from './load-state.ts'
+import { LogFile, LogSuffix, offsetOfFile } from './log-files.ts'
+import { LogRecovery } from './log-recovery.ts'
+import { ProducerState } from './producer-state.ts'
+import { Segment, type SegmentHome } from './segment.ts'
+import { parseLeaderEpochs, readTextFile } from './text-files.ts'
+
+/**
+ * Reads a partition's folder. After a clean shutdown that is the end of the last segment and the newest producer
+ * snapshot; otherwise {@link LogRecovery} checks what lies above the recovery point.
+ */
+export function loadLog(options: LoadOptions): LoadedLog {
+  const { home } = options
+  const { bases, snapshots } = listFiles(home)
+  const epochText = readTextFile(home.fileSystem, joinPath(home.folder, LogFile.leaderEpochs))
+  const epochs = epochText === undefined ? undefined : parseLeaderEpochs(epochText)
+  const state: LoadState = {
+    segments: [],
+    producers: new ProducerState(),
+    epochs: new LeaderEpochs(epochs),
+    snapshots,
+    logStartOffset: options.logStartOffset,
+    clean: false,
+  }
+  const opened = bases.length > 0 && options.clean && openClean(options, state, bases)
+  if (opened) {
+    state.clean = true
+    replayProducers(options, state, (state.segments.at(-1) as Segment).endOffset, epochs === undefined)
+  } else if (bases.length > 0) {
+    new LogRecovery(options, state, epochs === undefined).recover(bases)
+  }
+  finish(options, state)
+  return state
+}
+
+function listFiles(home: SegmentHome): { bases: number[]; snapshots: Set<number> } {
+  const bases: number[] = []
+  const snapshots = new Set<number>()
+  for (const name of home.fileSystem.list(home.folder)) {
+    if (name.endsWith(LogSuffix.deleted) || name.endsWith(LogSuffix.temporary)) {
+      home.fileSystem.remove(joinPath(home.folder, name))
+      continue
+    }
+    const base = offsetOfFile(name, LogSuffix.log)
+    if (base !== undefined) bases.push(base)
+    const snapshot = offsetOfFile(name, LogSuffix.snapshot)
+    if (snapshot !== undefined) snapshots.add(snapshot)
+  }
+  return { bases: bases.sort((a, b) => a - b), snapshots }
+}
+
+/** False when the last segment is not what a clean shutdown leaves: then it must be recovered. */
+function openClean(options: LoadOptions, state: LoadState, bases: readonly number[]): boolean {
+  const last = openSegment(options, bases.at(-1) as number)
+  if (!last.segment.open(last.fileSize)) return false
+  for (let i = 0; i + 1 < bases.length; i++) {
+    state.segments.push(openTrusted(options, bases[i] as number, bases[i + 1] as number))
+  }
+  state.segments.push(last.segment)
+  return true
+}
+
+/** A log has at least one segment, and begins where its first one does or where records were deleted up to. */
+function finish(options: LoadOptions, state: LoadState): void {
+  const end = state.segments.at(-1)?.endOffset ?? -1
+  if (options.logStartOffset > end) {
+    // Nothing there; or records were deleted by order up to the start, and a crash without flush took some after it.
+    for (const segment of state.segments.splice(0)) {
+      segment.close()
+      for (const name of segment.fileNames()) options.home.fileSystem.remove(joinPath(options.home.folder, name))
+    }
+    state.producers.clear()
+    const segment = new Segment(options.home, options.logStartOffset, options.now)
+    segment.create()
+    options.home.fileSystem.syncDirectoryNow(options.home.folder)
+    state.segments.push(segment)
+  }
+  const first = state.segments[0] as Segment
+  const last = state.segments.at(-1) as Segment
+  state.logStartOffset = Math.max(first.baseOffset, options.logStartOffset)
+  state.epochs.truncateEnd(last.endOffset)
+  state.epochs.truncateStart(state.logStartOffset)
+  for (const segment of state.segments) segment.close()
+}

@@ -1,0 +1,381 @@
+import {
+  bytesEqual,
+  type Clock,
+  type FileSystem,
+  FileSystemError,
+  type FolderLock,
+  joinPath,
+  MillraceError,
+  type Random,
+  randomUuid,
+  type TimerHandle,
+  type Timers,
+  uuidToString,
+  writeFileAtomic,
+} from '@millrace/std'
+import { replaceFile } from './durable-file.ts'
+import { FileHandles } from './file-handles.ts'
+import { FlushScheduler } from './flush-scheduler.ts'
+import type { LogConfig } from './log-config.ts'
+import { type LogMetrics, newLogMetrics } from './log-event.ts'
+import { deletedFolderSuffix, LogFile, parsePartitionFolder, partitionFolder } from './log-files.ts'
+import { type LogListener, PartitionLog } from './partition-log.ts'
+import { TailCacheBudget } from './tail-cache.ts'
+import {
+  cleanShutdownContent,
+  formatMetaProperties,
+  formatOffsetCheckpoint,
+  formatPartitionMetadata,
+  type MetaProperties,
+  type OffsetCheckpoint,
+  parseMetaProperties,
+  parseOffsetCheckpoint,
+  parsePartitionMetadata,
+  readTextFile,
+} from './text-files.ts'
+
+export interface LogManagerOptions {
+  /** The data folder; made when missing. One broker at a time holds it. */
+  readonly folder: string
+  readonly fileSystem: FileSystem
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly nodeId: number
+  /** For a new folder; an existing one must belong to this cluster. By default a new id, or the folder's. */
+  readonly clusterId?: string
+  /** The configuration of a topic's logs. Asked when a log is opened; change it later through `log.config`. */
+  readonly configOf: (topic: string) => LogConfig
+  readonly listener?: LogListener
+  /** Files kept open at most (default 1000). */
+  readonly maxOpenFiles?: number
+  /** fsyncs under way at most, over all logs (default 3: one thread of Node's pool stays free). */
+  readonly maxConcurrentFlushes?: number
+  /** Memory for the newest batches of all logs, bytes (default 16 MiB). */
+  readonly tailCacheBytes?: number
+  /** `log.retention.check.interval.ms` (default 5 minutes). */
+  readonly retentionCheckIntervalMs?: number
+  /** `log.flush.offset.checkpoint.interval.ms` (default 1 minute). */
+  readonly checkpointIntervalMs?: number
+}
+
+/** How many logs are closed, or partitions made, at the same time. */
+const parallelFolders = 16
+
+/**
+ * The logs of a data folder.
+ *
+ * @example
+ * const logs = LogManager.open({ folder: 'data', ...hostSystem, nodeId: 1, configOf: () => defaultLogConfig })
+ * const log = await logs.createPartition('lines', 0, topicId)
+ * await logs.close()
+ */
+export class LogManager {
+  readonly meta: MetaProperties
+  readonly #options: LogManagerOptions
+  readonly #fs: FileSystem
+  readonly #lock: FolderLock
+  readonly #handles: FileHandles
+  readonly #flushes: FlushScheduler
+  readonly #tailBudget: TailCacheBudget
+  readonly #logs = new Map<string, PartitionLog>()
+  readonly #topicIds = new Map<string, Uint8Array>()
+  readonly #timers = new Set<TimerHandle>()
+  #recoveryPoints: OffsetCheckpoint
+  #logStartOffsets: OffsetCheckpoint
+  #checkpointing: Promise<void> | undefined
+  #closed = false
+
+  /**
+   * Claims the folder, loads every partition in it, repairing what a crash left. Throws {@link MillraceError}
+   * `BROKER_DATA_LOCKED`, `BROKER_DATA_UNUSABLE` or `BROKER_DATA_FOREIGN`.
+   */
+  static open(options: LogManagerOptions): LogManager {
+    return new LogManager(options)
+  }
+
+  private constructor(options: LogManagerOptions) {
+    this.#options = options
+    this.#fs = options.fileSystem
+    this.#lock = claimFolder(options.fileSystem, options.folder)
+    this.#handles = new FileHandles({ fileSystem: this.#fs, limit: options.maxOpenFiles ?? 1000 })
+    this.#flushes = new FlushScheduler({ timers: options.timers, maxConcurrent: options.maxConcurrentFlushes ?? 3 })
+    this.#tailBudget = new TailCacheBudget(options.tailCacheBytes ?? 16 * 1024 * 1024)
+    try {
+      this.meta = this.#readMeta()
+      this.#recoveryPoints = this.#readCheckpoint(LogFile.recoveryPoints)
+      this.#logStartOffsets = this.#readCheckpoint(LogFile.logStartOffsets)
+      this.#loadLogs()
+    } catch (cause) {
+      this.#lock.release()
+      throw cause
+    }
+    this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
+    this.#every(options.checkpointIntervalMs ?? 60_000, () => void this.checkpoint())
+    this.#every(1_000, () => this.#flushDue())
+  }
+
+  get(topic: string, partition: number): PartitionLog | undefined {
+    return this.#logs.get(partitionFolder(topic, partition))
+  }
+
+  /** The id in the partition's `partition.metadata`, 16 bytes. */
+  topicIdOf(topic: string, partition: number): Uint8Array | undefined {
+    return this.#topicIds.get(partitionFolder(topic, partition))
+  }
+
+  logs(): Iterable<PartitionLog> {
+    return this.#logs.values()
+  }
+
+  get size(): number {
+    return this.#logs.size
+  }
+
+  get openFiles(): number {
+    return this.#handles.openCount
+  }
+
+  /** Sums over all logs. */
+  metrics(): LogMetrics {
+    const sum = newLogMetrics()
+    for (const log of this.#logs.values()) {
+      for (const name of Object.keys(sum) as (keyof LogMetrics)[]) sum[name] += log.metrics[name]
+    }
+    return sum
+  }
+
+  /** Makes a partition, durably, or answers the one that is there. */
+  async createPartition(topic: string, partition: number, topicId: Uint8Array): Promise<PartitionLog> {
+    const [log] = await this.createPartitions([{ topic, partition, topicId }])
+    return log as PartitionLog
+  }
+
+  /** As {@link createPartition} for many, with one sync of the data folder. */
+  async createPartitions(
+    partitions: readonly { readonly topic: string; readonly partition: number; readonly topicId: Uint8Array }[],
+  ): Promise<PartitionLog[]> {
+    const made = await inParallel(partitions, async ({ topic, partition, topicId }) => {
+      const name = partitionFolder(topic, partition)
+      const existing = this.#logs.get(name)
+      if (existing) return existing
+      const folder = joinPath(this.#options.folder, name)
+      this.#fs.makeDirectory(folder)
+      this.#recoveryPoints.delete(name)
+      this.#logStartOffsets.delete(name)
+      const log = this.#openLog(topic, partition, { clean: true })
+      this.#topicIds.set(name, topicId)
+      await replaceFile(this.#fs, joinPath(folder, LogFile.partitionMetadata), formatPartitionMetadata(topicId))
+      return log
+    })
+    await this.#fs.syncDirectory(this.#options.folder)
+    return made
+  }
+
+  /** Takes the partition away: at once out of the way under another name, then its files. */
+  async deletePartition(topic: string, partition: number): Promise<void> {
+    const name = partitionFolder(topic, partition)
+    const log = this.#logs.get(name)
+    if (!log) return
+    this.#logs.delete(name)
+    this.#topicIds.delete(name)
+    this.#recoveryPoints.delete(name)
+    this.#logStartOffsets.delete(name)
+    await log.discard()
+    const unique = uuidToString(randomUuid(this.#options.random)).replaceAll('-', '_')
+    const renamed = joinPath(this.#options.folder, `${name}.${unique}${deletedFolderSuffix}`)
+    this.#fs.rename(log.folder, renamed)
+    await this.#fs.syncDirectory(this.#options.folder)
+    this.#fs.remove(renamed)
+  }
+
+  /** Deletes what the topics' retention allows. Runs periodically as well. */
+  applyRetention(): void {
+    for (const log of this.#logs.values()) log.applyRetention()
+  }
+
+  /** Brings recovery points, log start offsets and leader epochs to the device. Runs periodically as well. */
+  checkpoint(): Promise<void> {
+    this.#checkpointing = (this.#checkpointing ?? Promise.resolve()).then(() => this.#writeCheckpoints())
+    return this.#checkpointing
+  }
+
+  /**
+   * Flushes and closes all logs and writes the clean shutdown marker, so that the next start reads almost nothing.
+   * Appends must have ended.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const timer of this.#timers) this.#options.timers.cancel(timer)
+    const complete = await inParallel([...this.#logs.values()], (log) => log.close())
+    await this.#flushes.idle()
+    try {
+      await this.checkpoint()
+      if (complete.every(Boolean)) {
+        await replaceFile(this.#fs, this.#path(LogFile.cleanShutdown), cleanShutdownContent)
+      }
+    } catch (cause) {
+      // A disk that fails now means a recovery at the next start, which is what a missing marker brings about.
+      if (!(cause instanceof FileSystemError)) throw cause
+    } finally {
+      this.#lock.release()
+    }
+  }
+
+  #path(name: string): string {
+    return joinPath(this.#options.folder, name)
+  }
+
+  #readMeta(): MetaProperties {
+    const path = this.#path(LogFile.metaProperties)
+    const text = readTextFile(this.#fs, path)
+    const { clusterId, nodeId, random } = this.#options
+    if (text === undefined) {
+      const meta = {
+        nodeId,
+        clusterId: clusterId ?? uuidToString(randomUuid(random)),
+        directoryId: randomUuid(random),
+      }
+      writeFileAtomic(this.#fs, path, formatMetaProperties(meta))
+      return meta
+    }
+    const meta = parseMetaProperties(text)
+    if (!meta) {
+      throw new MillraceError('BROKER_DATA_UNUSABLE', {
+        message: `${path} is not a version 1 meta.properties file.`,
+        fix: 'Restore the file, or choose another data folder.',
+      })
+    }
+    if (meta.nodeId !== nodeId || (clusterId !== undefined && clusterId !== meta.clusterId)) {
+      throw new MillraceError('BROKER_DATA_FOREIGN', {
+        message: `The data folder ${this.#options.folder} belongs to node ${meta.nodeId} of cluster ${meta.clusterId}.`,
+        fix: 'Start with that node.id and cluster id, or choose another data folder.',
+      })
+    }
+    return meta
+  }
+
+  /** A damaged checkpoint costs a longer recovery, nothing else. */
+  #readCheckpoint(name: string): OffsetCheckpoint {
+    return parseOffsetCheckpoint(readTextFile(this.#fs, this.#path(name)) ?? '') ?? new Map()
+  }
+
+  #loadLogs(): void {
+    const marker = this.#path(LogFile.cleanShutdown)
+    const text = readTextFile(this.#fs, marker)
+    const clean = text !== undefined && bytesEqual(new TextEncoder().encode(text), cleanShutdownContent)
+    // Before anything is written: from now on only another orderly shutdown makes the folder clean.
+    if (text !== undefined) {
+      this.#fs.remove(marker)
+      this.#fs.syncDirectoryNow(this.#options.folder)
+    }
+    for (const name of this.#fs.list(this.#options.folder)) {
+      if (name.endsWith(deletedFolderSuffix)) {
+        this.#fs.remove(this.#path(name))
+        continue
+      }
+      const parsed = parsePartitionFolder(name)
+      if (!parsed || this.#fs.stat(this.#path(name))?.kind !== 'directory') continue
+      const metadata = readTextFile(this.#fs, joinPath(this.#path(name), LogFile.partitionMetadata))
+      const topicId = metadata === undefined ? undefined : parsePartitionMetadata(metadata)
+      if (topicId) this.#topicIds.set(name, topicId)
+      this.#openLog(parsed.topic, parsed.partition, { clean })
+    }
+  }
+
+  #openLog(topic: string, partition: number, { clean }: { clean: boolean }): PartitionLog {
+    const name = partitionFolder(topic, partition)
+    const { clock, configOf, fileSystem, timers } = this.#options
+    const log = new PartitionLog({
+      topic,
+      partition,
+      home: { fileSystem, handles: this.#handles, folder: this.#path(name) },
+      config: configOf(topic),
+      clock,
+      timers,
+      flushes: this.#flushes,
+      tailBudget: this.#tailBudget,
+      listener: this.#options.listener ?? {},
+      clean,
+      recoveryPoint: this.#recoveryPoints.get(name) ?? 0,
+      logStartOffset: this.#logStartOffsets.get(name) ?? 0,
+    })
+    this.#logs.set(name, log)
+    return log
+  }
+
+  async #writeCheckpoints(): Promise<void> {
+    const recoveryPoints: OffsetCheckpoint = new Map()
+    const logStartOffsets: OffsetCheckpoint = new Map()
+    for (const [name, log] of this.#logs) {
+      await log.checkpoint()
+      recoveryPoints.set(name, log.recoveryPoint)
+      if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
+    }
+    if (!sameOffsets(recoveryPoints, this.#recoveryPoints)) {
+      await replaceFile(this.#fs, this.#path(LogFile.recoveryPoints), formatOffsetCheckpoint(recoveryPoints))
+      this.#recoveryPoints = recoveryPoints
+    }
+    if (!sameOffsets(logStartOffsets, this.#logStartOffsets)) {
+      await replaceFile(this.#fs, this.#path(LogFile.logStartOffsets), formatOffsetCheckpoint(logStartOffsets))
+      this.#logStartOffsets = logStartOffsets
+    }
+  }
+
+  #flushDue(): void {
+    const now = this.#options.clock.now()
+    for (const log of this.#logs.values()) log.flushIfDue(now)
+  }
+
+  #every(intervalMs: number, task: () => void): void {
+    const { timers } = this.#options
+    const next = () => {
+      const handle = timers.scheduleBackground(intervalMs, () => {
+        this.#timers.delete(handle)
+        task()
+        if (!this.#closed) next()
+      })
+      this.#timers.add(handle)
+    }
+    next()
+  }
+}
+
+function claimFolder(fs: FileSystem, folder: string): FolderLock {
+  try {
+    fs.makeDirectory(folder)
+    return fs.lock(folder)
+  } catch (cause) {
+    if (!(cause instanceof FileSystemError)) throw cause
+    if (cause.code === 'ELOCKED') {
+      throw new MillraceError('BROKER_DATA_LOCKED', {
+        message: `Another broker uses the data folder ${folder}.`,
+        fix: 'Stop it, or choose another folder with --data.',
+        cause,
+      })
+    }
+    throw new MillraceError('BROKER_DATA_UNUSABLE', {
+      message: `The data folder ${folder} cannot be used: ${cause.message}`,
+      fix: 'Make it writable, or choose another folder with --data.',
+      cause,
+    })
+  }
+}
+
+function sameOffsets(a: OffsetCheckpoint, b: OffsetCheckpoint): boolean {
+  if (a.size !== b.size) return false
+  for (const [name, offset] of a) if (b.get(name) !== offset) return false
+  return true
+}
+
+/** The results of `task` for every item, a few at a time. */
+async function inParallel<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async () => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await task(items[i] as T)
+  }
+  await Promise.all(Array.from({ length: Math.min(parallelFolders, items.length) }, worker))
+  return results
+}

@@ -1,0 +1,189 @@
+import { baseOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
+import { joinPath } from '@millrace/std'
+import { writeFile } from './durable-file.ts'
+import { isDiskFull } from './log-flusher.ts'
+import {
+  type LoadOptions,
+  type LoadState,
+  openSegment,
+  openTrusted,
+  removeSnapshot,
+  replayProducers,
+} from './load-state.ts'
+import { LogSuffix, segmentFile } from './log-files.ts'
+import { encodeProducerSnapshot } from './producer-snapshot.ts'
+import { writeQuarantine } from './quarantine.ts'
+import type { Segment } from './segment.ts'
+import { type RecoveryResult, recoverSegment } from './segment-recovery.ts'
+
+/** Bytes copied at once when a torn end is saved. */
+const copyBytes = 1024 * 1024
+
+/**
+ * Loads a log after a crash: every segment that ends above the recovery point is checked batch by batch (see
+ * {@link recoverSegment}), its indexes and the producers are rebuilt, and all is synced before the log is used.
+ * Running it again changes nothing.
+ */
+export class LogRecovery {
+  readonly #options: LoadOptions
+  readonly #state: LoadState
+  readonly #epochsUnknown: boolean
+  #scannedBytes = 0
+
+  constructor(options: LoadOptions, state: LoadState, epochsUnknown: boolean) {
+    this.#options = options
+    this.#state = state
+    this.#epochsUnknown = epochsUnknown
+  }
+
+  recover(bases: readonly number[]): void {
+    const { home, recoveryPoint, report } = this.#options
+    const { segments } = this.#state
+    let first = true
+    for (const [i, base] of bases.entries()) {
+      const nextBase = bases[i + 1]
+      if (nextBase !== undefined && nextBase <= recoveryPoint) {
+        segments.push(openTrusted(this.#options, base, nextBase))
+        continue
+      }
+      if (first) replayProducers(this.#options, this.#state, base, this.#epochsUnknown)
+      first = false
+      const { segment, result } = this.#recoverSegment(base, nextBase)
+      segments.push(segment)
+      const continues =
+        !result.torn && (result.endOffset === nextBase || (this.#allowGaps && result.endOffset <= (nextBase ?? -1)))
+      this.#persist(segment, continues ? nextBase : undefined)
+      if (nextBase !== undefined && !continues) {
+        this.#setAside(bases.slice(i + 1))
+        break
+      }
+    }
+    const end = (segments.at(-1) as Segment).endOffset
+    for (const offset of [...this.#state.snapshots]) {
+      if (offset > end) removeSnapshot(home.fileSystem, home.folder, this.#state, offset)
+    }
+    home.fileSystem.syncDirectoryNow(home.folder)
+    report({ kind: 'recovered', folder: home.folder, endOffset: end, scannedBytes: this.#scannedBytes })
+  }
+
+  get #allowGaps(): boolean {
+    return this.#options.config.cleanupPolicy.includes('compact')
+  }
+
+  #recoverSegment(base: number, nextBase: number | undefined): { segment: Segment; result: RecoveryResult } {
+    const { config, home, now, recoveryPoint, report } = this.#options
+    const { epochs, producers, snapshots } = this.#state
+    const { segment, fileSize } = openSegment(this.#options, base)
+    segment.startIndexes()
+    const result = recoverSegment(segment, fileSize, {
+      sealedAt: nextBase !== undefined && snapshots.has(nextBase) ? nextBase : undefined,
+      recoveryPoint,
+      allowGaps: this.#allowGaps,
+      onBatch: (scan) => {
+        segment.noteBatch(scan.bytes, scan.at, scan.position, scan.size, config.indexIntervalBytes)
+        epochs.assign(partitionLeaderEpoch(scan.bytes, scan.at), baseOffset(scan.bytes, scan.at))
+        if (producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) producers.update(scan.bytes, scan.at, now)
+      },
+    })
+    this.#scannedBytes += fileSize
+    segment.size = result.size
+    segment.endOffset = result.endOffset
+    segment.quarantine = result.quarantine
+    writeQuarantine(home.fileSystem, home.folder, base, result.quarantine)
+    for (const range of result.quarantine) {
+      report({ kind: 'quarantined', file: segment.file.path, ...range })
+    }
+    if (result.torn) this.#cutTail(segment, fileSize)
+    return { segment, result }
+  }
+
+  /** Syncs a checked segment; one that others follow gets its indexes, and the snapshot that proves it complete. */
+  #persist(segment: Segment, nextBase: number | undefined): void {
+    const { fileSystem, folder } = this.#options.home
+    segment.file.get().syncNow()
+    segment.file.unsynced = false
+    if (nextBase === undefined) return
+    segment.writeIndexes()
+    const snapshot = segmentFile(folder, nextBase, LogSuffix.snapshot)
+    writeFile(fileSystem, snapshot, encodeProducerSnapshot(this.#state.producers))
+    this.#state.snapshots.add(nextBase)
+    for (const path of [
+      segmentFile(folder, segment.baseOffset, LogSuffix.offsetIndex),
+      segmentFile(folder, segment.baseOffset, LogSuffix.timeIndex),
+      snapshot,
+    ]) {
+      const handle = fileSystem.open(path, 'write')
+      try {
+        handle.syncNow()
+      } finally {
+        handle.close()
+      }
+    }
+    segment.releaseIndexes()
+    segment.close()
+  }
+
+  /** Cuts off what lies behind the segment's end, and keeps a copy unless it is nothing but zeros. */
+  #cutTail(segment: Segment, fileSize: number): void {
+    const { home, report } = this.#options
+    const handle = segment.file.get()
+    const name = `${segment.baseOffset}`.padStart(20, '0')
+    const path = joinPath(home.folder, `${name}.${segment.size}${LogSuffix.cut}`)
+    let savedAs: string | undefined
+    try {
+      if (copyTail(this.#options, segment, fileSize, path)) savedAs = path
+    } catch (cause) {
+      // What is cut off was never acknowledged: a full disk must not keep the log from starting.
+      if (!isDiskFull(cause)) throw cause
+      home.fileSystem.remove(path)
+    }
+    handle.truncate(segment.size)
+    report({
+      kind: 'torn-tail',
+      file: segment.file.path,
+      position: segment.size,
+      offset: segment.endOffset,
+      bytes: fileSize - segment.size,
+      savedAs,
+    })
+  }
+
+  /** Takes segments out of the log that follow a torn one. Their bytes stay, under another name. */
+  #setAside(bases: readonly number[]): void {
+    const { home, report } = this.#options
+    for (const base of bases) {
+      const { segment, fileSize } = openSegment(this.#options, base)
+      const savedAs = segmentFile(home.folder, base, LogSuffix.cut)
+      for (const name of segment.fileNames()) {
+        const path = joinPath(home.folder, name)
+        if (name.endsWith(LogSuffix.log)) home.fileSystem.rename(path, savedAs)
+        else if (!name.endsWith(LogSuffix.cut)) home.fileSystem.remove(path)
+      }
+      report({ kind: 'segment-set-aside', file: segment.file.path, offset: base, bytes: fileSize, savedAs })
+    }
+  }
+}
+
+/** False when there is nothing but zeros, and nothing was written. */
+function copyTail(options: LoadOptions, segment: Segment, fileSize: number, path: string): boolean {
+  const source = segment.file.get()
+  const buffer = new Uint8Array(Math.min(copyBytes, fileSize - segment.size))
+  let worthKeeping = false
+  for (let at = segment.size; at < fileSize && !worthKeeping; at += buffer.byteLength) {
+    const filled = source.read(buffer, at)
+    for (let i = 0; i < filled && !worthKeeping; i++) worthKeeping = buffer[i] !== 0
+  }
+  if (!worthKeeping) return false
+  const target = options.home.fileSystem.open(path, 'create')
+  try {
+    target.truncate(0)
+    for (let at = segment.size; at < fileSize; at += buffer.byteLength) {
+      const filled = source.read(buffer, at)
+      target.write(buffer.subarray(0, filled), at - segment.size)
+    }
+    target.syncNow()
+  } finally {
+    target.close()
+  }
+  return true
+}

@@ -1,0 +1,435 @@
+import { ErrorCode } from '@millrace/kafka'
+import { type Clock, joinPath, type Timers } from '@millrace/std'
+import type { FlushWaiter } from './ack-queue.ts'
+import { type AppendOptions, type AppendResult, rejected } from './append.ts'
+import { replaceFile, syncFile, writeFile } from './durable-file.ts'
+import type { FlushScheduler } from './flush-scheduler.ts'
+import type { EpochEndOffset, EpochEntry, LeaderEpochs } from './leader-epochs.ts'
+import { type AppendHost, LogAppender } from './log-appender.ts'
+import type { LogConfig } from './log-config.ts'
+import { type LogEvent, type LogMetrics, newLogMetrics } from './log-event.ts'
+import { LogFile, LogSuffix, segmentFile } from './log-files.ts'
+import { type FlushHost, LogFlusher } from './log-flusher.ts'
+import { loadLog } from './log-loader.ts'
+import { failedRead, LogReader, type ReadOptions, type ReadResult } from './log-reader.ts'
+import {
+  findByTimestamp,
+  findMaxTimestamp,
+  ListOffsetsTimestamp,
+  noTimestampOffset,
+  type TimestampOffset,
+} from './offset-lookup.ts'
+import { encodeProducerSnapshot } from './producer-snapshot.ts'
+import type { ProducerState } from './producer-state.ts'
+import { segmentsToDelete } from './retention.ts'
+import { Segment, type SegmentHome } from './segment.ts'
+import { SegmentFiles } from './segment-files.ts'
+import { SegmentList } from './segment-list.ts'
+import { TailCache, type TailCacheBudget } from './tail-cache.ts'
+import { formatLeaderEpochs } from './text-files.ts'
+
+/** Hears about a log, besides its answers. Called synchronously: do little. */
+export interface LogListener {
+  /** Consumers may see more. */
+  highWatermarkAdvanced?(log: PartitionLog): void
+  event?(log: PartitionLog, event: LogEvent): void
+}
+
+export interface PartitionLogOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly home: SegmentHome
+  readonly config: LogConfig
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly flushes: FlushScheduler
+  readonly tailBudget: TailCacheBudget
+  readonly listener: LogListener
+  /** The broker was shut down in order. */
+  readonly clean: boolean
+  /** From the data folder's checkpoints; 0 when there is none. */
+  readonly recoveryPoint: number
+  readonly logStartOffset: number
+}
+
+/** `offline`: a write or sync failed; nothing is taken or acknowledged any more. */
+export type LogState = 'online' | 'offline' | 'closed'
+
+/**
+ * The log of one partition: batches of records in the order of their offsets, in Kafka's file format.
+ *
+ * Nothing here throws for what a client sent or for a full disk; answers carry Kafka's error codes. An unreadable
+ * file does throw (`FileSystemError`).
+ *
+ * @example
+ * const result = log.append(records, { leaderEpoch: 0 })
+ * if (result.errorCode === ErrorCode.NONE) log.whenFlushed(result.lastOffset + 1, reply)
+ */
+export class PartitionLog implements FlushHost, AppendHost {
+  readonly topic: string
+  readonly partition: number
+  readonly folder: string
+  readonly metrics: LogMetrics = newLogMetrics()
+  readonly #home: SegmentHome
+  readonly #clock: Clock
+  readonly #listener: LogListener
+  readonly #segments: SegmentList
+  readonly #producers: ProducerState
+  readonly #epochs: LeaderEpochs
+  readonly #cache: TailCache
+  readonly #reader: LogReader
+  readonly #appender: LogAppender
+  readonly #flusher: LogFlusher
+  readonly #files: SegmentFiles
+  #config: LogConfig
+  #state: LogState = 'online'
+  #logStartOffset: number
+  /** Acks up to here wait for a flush although the mode is `none`: flush.messages was reached. */
+  #flushRequiredTo = -1
+  /** Wall clock of the first append after the last flush, or -1. */
+  #unflushedSince = -1
+  /** Written to since the files were last complete: without, a close has nothing to do. */
+  #changed: boolean
+
+  /** Opens the folder, which must exist; recovers it when `clean` is false. */
+  constructor(options: PartitionLogOptions) {
+    this.topic = options.topic
+    this.partition = options.partition
+    this.folder = options.home.folder
+    this.#home = options.home
+    this.#clock = options.clock
+    this.#listener = options.listener
+    this.#config = options.config
+    const loaded = loadLog({
+      home: options.home,
+      config: options.config,
+      now: options.clock.now(),
+      clean: options.clean,
+      recoveryPoint: options.recoveryPoint,
+      logStartOffset: options.logStartOffset,
+      report: (event) => this.#report(event),
+    })
+    this.#segments = new SegmentList(loaded.segments)
+    this.#producers = loaded.producers
+    this.#epochs = loaded.epochs
+    this.#logStartOffset = loaded.logStartOffset
+    this.#changed = !loaded.clean
+    this.#cache = new TailCache(options.tailBudget)
+    this.#reader = new LogReader(this.#segments, this.#cache, this.metrics)
+    this.#files = new SegmentFiles({ home: options.home, timers: options.timers, snapshots: loaded.snapshots })
+    this.#appender = new LogAppender({
+      host: this,
+      segments: this.#segments,
+      producers: this.#producers,
+      epochs: this.#epochs,
+      cache: this.#cache,
+      metrics: this.metrics,
+    })
+    this.#flusher = new LogFlusher({
+      fileSystem: options.home.fileSystem,
+      scheduler: options.flushes,
+      host: this,
+      flushedOffset: this.endOffset,
+      recoveryPoint: loaded.clean ? this.endOffset : this.#segments.active.baseOffset,
+    })
+  }
+
+  get state(): LogState {
+    return this.#state
+  }
+
+  get config(): LogConfig {
+    return this.#config
+  }
+
+  /** Takes effect with the next append, roll or retention run. */
+  set config(config: LogConfig) {
+    this.#config = config
+    if (config.flush === 'sync' && this.endOffset > this.#flusher.flushedOffset) this.#flusher.request()
+  }
+
+  /** The first offset that can be read. */
+  get logStartOffset(): number {
+    return this.#logStartOffset
+  }
+
+  /** The offset that the next record gets. */
+  get endOffset(): number {
+    return this.#appender.endOffset
+  }
+
+  /** Consumers see what is below: what is flushed, or with `flush: 'none'` all. */
+  get highWatermark(): number {
+    return this.#config.flush === 'sync' ? this.#flusher.flushedOffset : this.endOffset
+  }
+
+  /** All below is on the device. */
+  get flushedOffset(): number {
+    return this.#flusher.flushedOffset
+  }
+
+  /** For the recovery point checkpoint: segments that end at or below it need no check after a crash. */
+  get recoveryPoint(): number {
+    return this.#flusher.recoveryPoint
+  }
+
+  get sizeInBytes(): number {
+    return this.#segments.sizeInBytes
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length
+  }
+
+  get activeSegment(): Segment {
+    return this.#segments.active
+  }
+
+  get leaderEpochs(): readonly EpochEntry[] {
+    return this.#epochs.entries
+  }
+
+  /** Idempotent producers that are remembered. */
+  get producerCount(): number {
+    return this.#producers.size
+  }
+
+  /**
+   * Appends one batch. Its base offset and leader epoch (and its time, with LogAppendTime) are patched into `records`.
+   * A rejected batch changes nothing. Acknowledge it through {@link whenFlushed}.
+   */
+  append(records: Uint8Array, options: AppendOptions): AppendResult {
+    return this.appendAll([records], options)[0] as AppendResult
+  }
+
+  /**
+   * As {@link append} for several, in order, in as few writes as possible: for what one read from a socket brought. If
+   * a write fails, all batches that it covered are rejected.
+   */
+  appendAll(batches: readonly Uint8Array[], options: AppendOptions): AppendResult[] {
+    if (this.#state !== 'online') {
+      return batches.map(() => rejected(ErrorCode.KAFKA_STORAGE_ERROR, `The log is ${this.#state}.`))
+    }
+    const before = this.endOffset
+    const now = this.#clock.now()
+    const results = this.#appender.append(batches, options, now)
+    if (this.endOffset > before) this.#appended(now)
+    return results
+  }
+
+  #appended(now: number): void {
+    this.#changed = true
+    if (this.#config.flush === 'sync') {
+      this.#flusher.request()
+      return
+    }
+    if (this.#unflushedSince < 0) this.#unflushedSince = now
+    if (this.endOffset - this.#flusher.flushedOffset >= this.#config.flushMessages) {
+      this.#flushRequiredTo = this.endOffset
+      this.#flusher.request()
+    }
+    this.#listener.highWatermarkAdvanced?.(this)
+  }
+
+  /**
+   * Calls `waiter` once when the records before `endOffset` may be acknowledged (see `flush` in {@link LogConfig}), or
+   * when they never will be; at once where that is known.
+   */
+  whenFlushed(endOffset: number, waiter: FlushWaiter): void {
+    if (this.#config.flush === 'sync' || endOffset <= this.#flushRequiredTo) this.#flusher.wait(endOffset, waiter)
+    else waiter.flushed(this.#state === 'online' ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR)
+  }
+
+  /** {@link whenFlushed} as a promise, of the error code. */
+  flushed(endOffset = this.endOffset): Promise<number> {
+    return new Promise((resolve) => this.whenFlushed(endOffset, { flushed: resolve }))
+  }
+
+  /** Brings what is written to the device, in whatever mode. */
+  flush(): Promise<void> {
+    return this.#flusher.flush()
+  }
+
+  /** Flushes if `flush.ms` is over. For the periodic task. */
+  flushIfDue(now: number): void {
+    if (this.#unflushedSince >= 0 && now - this.#unflushedSince >= this.#config.flushMs) this.#flusher.request()
+  }
+
+  /**
+   * Whole batches from the one that contains `offset`, at most `maxBytes`, below the high watermark. OFFSET_OUT_OF_RANGE
+   * outside of the log; CORRUPT_MESSAGE where the log is damaged.
+   */
+  read(offset: number, maxBytes: number, options: ReadOptions = {}): ReadResult {
+    if (this.#state === 'closed') return failedRead(ErrorCode.KAFKA_STORAGE_ERROR)
+    if (offset < this.#logStartOffset || offset > this.endOffset) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE)
+    return this.#reader.read(offset, maxBytes, Math.min(options.upTo ?? this.highWatermark, this.endOffset), options)
+  }
+
+  /**
+   * The first record whose timestamp is at least `timestamp`, or what one of {@link ListOffsetsTimestamp} asks for;
+   * -1 when there is none below the high watermark.
+   */
+  offsetForTimestamp(timestamp: number): TimestampOffset {
+    const at = (offset: number): TimestampOffset => ({
+      ...noTimestampOffset,
+      offset,
+      leaderEpoch: this.#epochs.epochAt(offset),
+    })
+    if (timestamp === ListOffsetsTimestamp.latest) {
+      return { ...at(this.highWatermark), leaderEpoch: this.#epochs.latestEpoch }
+    }
+    if (timestamp === ListOffsetsTimestamp.earliest || timestamp === ListOffsetsTimestamp.earliestLocal) {
+      return at(this.#logStartOffset)
+    }
+    if (timestamp < 0 && timestamp !== ListOffsetsTimestamp.maxTimestamp) return noTimestampOffset
+    const found =
+      timestamp === ListOffsetsTimestamp.maxTimestamp
+        ? findMaxTimestamp(this.#segments, this.#logStartOffset)
+        : findByTimestamp(this.#segments, timestamp, this.#logStartOffset)
+    return found.offset >= this.highWatermark ? noTimestampOffset : found
+  }
+
+  /** OffsetForLeaderEpoch: the largest epoch up to `epoch` and its end; -1, -1 when unknown. */
+  endOffsetForEpoch(epoch: number): EpochEndOffset {
+    return this.#epochs.endOffsetFor(epoch, this.endOffset)
+  }
+
+  /**
+   * DeleteRecords: records before `offset` can no longer be read, and segments that hold nothing else are deleted.
+   * `offset` -1 means the high watermark. The new start is durable with the next checkpoint.
+   */
+  deleteRecordsBefore(offset: number): number {
+    if (this.#state !== 'online') return ErrorCode.KAFKA_STORAGE_ERROR
+    const target = offset === -1 ? this.highWatermark : offset
+    if (target < 0 || target > this.highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
+    if (target <= this.#logStartOffset) return ErrorCode.NONE
+    this.#logStartOffset = target
+    this.#epochs.truncateStart(target)
+    this.applyRetention()
+    return ErrorCode.NONE
+  }
+
+  /** Deletes the segments that may go, and forgets idle producers. Answers how many segments were deleted. */
+  applyRetention(): number {
+    if (this.#state !== 'online') return 0
+    const now = this.#clock.now()
+    this.#producers.expire(now - this.#config.producerIdExpirationMs)
+    const { logStartOffset, highWatermark } = this
+    const plan = segmentsToDelete(this.#segments, this.#config, { now, logStartOffset, highWatermark })
+    if (plan.count === 0) return 0
+    try {
+      if (plan.count === this.#segments.length) this.roll()
+      for (const reason of plan.reasons) {
+        const segment = this.#segments.removeFirst()
+        this.#files.delete(segment, this.#config.fileDeleteDelayMs)
+        this.metrics.deletedSegments++
+        this.#report({ kind: 'segment-deleted', file: segment.file.path, reason })
+      }
+    } catch (cause) {
+      this.writeFailed(cause as Error)
+    }
+    this.#logStartOffset = Math.max(this.#logStartOffset, this.#segments.first.baseOffset)
+    this.#epochs.truncateStart(this.#logStartOffset)
+    return plan.count
+  }
+
+  /** Closes the active segment, if it holds anything, and starts the next one. */
+  roll(): void {
+    const closed = this.#segments.active
+    if (closed.size === 0) return
+    const next = new Segment(this.#home, closed.endOffset, this.#clock.now())
+    next.create()
+    this.#segments.add(next)
+    this.metrics.rolls++
+    this.#changed = true
+    this.#files.addSnapshot(next.baseOffset)
+    this.#flusher.sealed(closed, next.baseOffset, encodeProducerSnapshot(this.#producers))
+  }
+
+  /** Brings the leader epochs to the device if they changed. For the periodic task. */
+  async checkpoint(): Promise<void> {
+    if (!this.#epochs.dirty || this.#state !== 'online') return
+    this.#epochs.dirty = false
+    const path = joinPath(this.folder, LogFile.leaderEpochs)
+    await replaceFile(this.#home.fileSystem, path, formatLeaderEpochs(this.#epochs.entries))
+  }
+
+  /**
+   * Flushes, writes what a clean start needs, closes the files. Answers whether all of it succeeded: only then may the
+   * clean shutdown marker be written.
+   */
+  async close(): Promise<boolean> {
+    if (this.#state === 'closed') return true
+    await this.#flusher.flush()
+    let complete = this.#state === 'online'
+    if (complete && this.#changed) {
+      try {
+        await this.#writeState()
+      } catch (cause) {
+        this.writeFailed(cause as Error)
+        complete = false
+      }
+    }
+    this.#state = 'closed'
+    this.#flusher.fail()
+    this.#files.close()
+    for (const segment of this.#segments) segment.close()
+    this.#cache.clear()
+    return complete
+  }
+
+  /** Closes the files of a log that is being deleted; what was not flushed is lost. */
+  async discard(): Promise<void> {
+    this.#state = 'closed'
+    this.#flusher.fail()
+    await this.#flusher.idle()
+    this.#files.close()
+    for (const segment of this.#segments) segment.discard()
+    this.#cache.clear()
+  }
+
+  async #writeState(): Promise<void> {
+    const { fileSystem } = this.#home
+    const { endOffset, folder } = this
+    const active = this.#segments.active
+    const snapshot = segmentFile(folder, endOffset, LogSuffix.snapshot)
+    active.writeIndexes()
+    writeFile(fileSystem, snapshot, encodeProducerSnapshot(this.#producers))
+    this.#files.addSnapshot(endOffset)
+    const bases = new Set([...this.#segments].map((segment) => segment.baseOffset))
+    this.#files.removeSnapshots((offset) => offset === endOffset || bases.has(offset))
+    await Promise.all([active.syncIndexes(), syncFile(fileSystem, snapshot), this.checkpoint()])
+    await fileSystem.syncDirectory(folder)
+    this.#changed = false
+    this.#flusher.recoveryPoint = endOffset
+  }
+
+  /** For {@link LogFlusher}. */
+  flushedTo(): void {
+    this.metrics.flushes++
+    this.#unflushedSince = -1
+    if (this.#config.flush === 'sync') this.#listener.highWatermarkAdvanced?.(this)
+  }
+
+  /** For {@link LogFlusher}: the data may or may not be on the device, and trying again would not tell. */
+  flushFailed(cause: Error): void {
+    this.writeFailed(cause)
+  }
+
+  /** For {@link LogAppender}. */
+  writeFailed(cause: Error): void {
+    if (this.#state !== 'online') return
+    this.#state = 'offline'
+    this.#flusher.fail()
+    this.#report({ kind: 'offline', folder: this.folder, cause })
+  }
+
+  /** For {@link LogAppender}. */
+  diskFull(file: string): void {
+    this.#report({ kind: 'disk-full', file, offset: this.endOffset })
+  }
+
+  #report(event: LogEvent): void {
+    this.#listener.event?.(this, event)
+  }
+}

@@ -1,0 +1,37 @@
+import type { LogConfig } from './log-config.ts'
+import type { SegmentList } from './segment-list.ts'
+
+export type DeletionReason = 'time' | 'size' | 'log-start'
+
+/** How many segments from the oldest on may go, and why. `length` itself means the active one as well. */
+export interface DeletionPlan {
+  readonly count: number
+  readonly reasons: readonly DeletionReason[]
+}
+
+/**
+ * Whole segments only, oldest first, and only below the high watermark (Kafka's `UnifiedLog.deleteOldSegments`): those
+ * before the log start offset, those whose newest record is older than `retention.ms`, and those without which the log
+ * still has `retention.bytes`.
+ */
+export function segmentsToDelete(
+  segments: SegmentList,
+  config: LogConfig,
+  bounds: { readonly now: number; readonly logStartOffset: number; readonly highWatermark: number },
+): DeletionPlan {
+  const reasons: DeletionReason[] = []
+  const byPolicy = config.cleanupPolicy.includes('delete')
+  let excess = byPolicy && config.retentionBytes >= 0 ? segments.sizeInBytes - config.retentionBytes : -1
+  for (const segment of segments) {
+    if (segment.endOffset > bounds.highWatermark) break
+    const isActive = segment === segments.active
+    if (isActive && segment.size === 0) break
+    const newest = segment.maxTimestamp >= 0 ? segment.maxTimestamp : segment.created
+    if (!isActive && segment.endOffset <= bounds.logStartOffset) reasons.push('log-start')
+    else if (byPolicy && config.retentionMs >= 0 && bounds.now - newest > config.retentionMs) reasons.push('time')
+    else if (excess >= segment.size) reasons.push('size')
+    else break
+    excess -= segment.size
+  }
+  return { count: reasons.length, reasons }
+}

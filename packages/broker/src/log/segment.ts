@@ -1,0 +1,276 @@
+import { BatchCheck, lastOffset, maxTimestamp } from '@millrace/kafka'
+import { type FileSystem, FileSystemError } from '@millrace/std'
+import { BatchScanner, type ScanDepth } from './batch-scanner.ts'
+import { syncFile, writeFile } from './durable-file.ts'
+import type { FileHandles, LogFileHandle } from './file-handles.ts'
+import { defaultLogConfig, type LogConfig } from './log-config.ts'
+import { LogSuffix, segmentFile } from './log-files.ts'
+import type { QuarantinedRange } from './quarantine.ts'
+import { OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
+
+/** Relative offsets in an index have 31 bits, as Kafka's. */
+const maxRelativeOffset = 0x7fff_ffff
+
+/** Where a segment's files are, and how they are opened. */
+export interface SegmentHome {
+  readonly fileSystem: FileSystem
+  readonly handles: FileHandles
+  readonly folder: string
+}
+
+/** One stretch of a log: a `.log` file and its indexes. Only the last one of a log is written to. */
+export class Segment {
+  readonly baseOffset: number
+  readonly file: LogFileHandle
+  readonly #home: SegmentHome
+  /** Bytes of the `.log` file that belong to the log. */
+  size = 0
+  /** The offset after the last batch. */
+  endOffset: number
+  /** The largest timestamp of a batch, -1 when there is none, and the last offset of the batch that has it. */
+  maxTimestamp = -1
+  offsetOfMaxTimestamp = -1
+  /** When it was made, wall clock: stands for record time where records have none. */
+  readonly created: number
+  quarantine: QuarantinedRange[] = []
+  /** No longer part of the log: its files are being deleted. */
+  removed = false
+  /** Largest timestamp of the first batch, or undefined when it was not read yet: segment.ms counts from it. */
+  #firstTimestamp: number | undefined
+  #bytesSinceIndexEntry = 0
+  #offsetIndex: OffsetIndex | undefined
+  #timeIndex: TimeIndex | undefined
+
+  constructor(home: SegmentHome, baseOffset: number, created: number) {
+    this.#home = home
+    this.baseOffset = baseOffset
+    this.endOffset = baseOffset
+    this.created = created
+    this.file = home.handles.file(segmentFile(home.folder, baseOffset, LogSuffix.log))
+  }
+
+  /** Makes the segment's file, which must not exist. */
+  create(): void {
+    this.file.get('exclusive')
+    this.startIndexes()
+  }
+
+  /** Begins with empty indexes: for a new segment, or before all batches are noted again. */
+  startIndexes(): void {
+    this.#offsetIndex = new OffsetIndex(this.baseOffset)
+    this.#timeIndex = new TimeIndex(this.baseOffset)
+    this.#bytesSinceIndexEntry = 0
+    this.maxTimestamp = -1
+    this.offsetOfMaxTimestamp = -1
+    this.#firstTimestamp = undefined
+  }
+
+  get offsetIndex(): OffsetIndex {
+    if (!this.#offsetIndex) this.#loadIndexes()
+    return this.#offsetIndex as OffsetIndex
+  }
+
+  get timeIndex(): TimeIndex {
+    if (!this.#timeIndex) this.#loadIndexes()
+    return this.#timeIndex as TimeIndex
+  }
+
+  /** Takes note of the batch at `at`, which is in the file at `position`. */
+  noteBatch(bytes: Uint8Array, at: number, position: number, size: number, indexIntervalBytes: number): void {
+    const index = this.offsetIndex
+    const last = lastOffset(bytes, at)
+    const time = maxTimestamp(bytes, at)
+    if (time > this.maxTimestamp) {
+      this.maxTimestamp = time
+      this.offsetOfMaxTimestamp = last
+    }
+    if (position === 0) this.#firstTimestamp = time
+    if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
+      index.append(last, position)
+      if (this.maxTimestamp >= 0) this.timeIndex.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
+      this.#bytesSinceIndexEntry = 0
+    }
+    this.#bytesSinceIndexEntry += size
+    this.endOffset = last + 1
+    this.size = position + size
+  }
+
+  /** Does a batch belong into the next segment? `pendingBytes` of others come before it. (Kafka's `shouldRoll`) */
+  mustRollFor(
+    batch: {
+      readonly size: number
+      readonly pendingBytes: number
+      readonly lastOffset: number
+      readonly timestamp: number
+    },
+    now: number,
+    config: LogConfig,
+  ): boolean {
+    const used = this.size + batch.pendingBytes
+    if (used === 0) return false
+    if (used + batch.size > config.segmentBytes) return true
+    if (batch.lastOffset - this.baseOffset > maxRelativeOffset) return true
+    const waited = this.firstTimestamp >= 0 ? batch.timestamp - this.firstTimestamp : now - this.created
+    if (waited > config.segmentMs) return true
+    const entries = Math.floor(config.segmentIndexBytes / OFFSET_ENTRY_BYTES)
+    const timeEntries = Math.floor(config.segmentIndexBytes / TIME_ENTRY_BYTES) - 1
+    return this.offsetIndex.count >= entries || this.timeIndex.count >= timeEntries
+  }
+
+  get firstTimestamp(): number {
+    if (this.#firstTimestamp === undefined) {
+      if (this.size === 0) return -1
+      const scan = this.scan(0, 'headers')
+      this.#firstTimestamp = scan.next() === BatchCheck.ok ? maxTimestamp(scan.bytes, scan.at) : -1
+    }
+    return this.#firstTimestamp
+  }
+
+  scan(start: number, depth: ScanDepth, end = this.size): BatchScanner {
+    return new BatchScanner(this.file.get(), { start, end, depth, quarantine: this.quarantine })
+  }
+
+  /** Position of the batch that contains `offset`, or of the first one after it; {@link size} when there is none. */
+  positionOf(offset: number): number {
+    const scan = this.scan(this.offsetIndex.lookup(offset), 'headers')
+    while (scan.next() === BatchCheck.ok) if (lastOffset(scan.bytes, scan.at) >= offset) return scan.position
+    return scan.position
+  }
+
+  /** The quarantined range that holds `offset`, if any. */
+  quarantinedAt(offset: number): QuarantinedRange | undefined {
+    for (const range of this.quarantine) if (range.firstOffset <= offset && offset < range.endOffset) return range
+    return undefined
+  }
+
+  /** Cuts the log off at `position`, where a batch begins and `endOffset` is the log's end. */
+  truncate(position: number, endOffset: number, indexIntervalBytes: number): void {
+    this.file.get().truncate(position)
+    this.file.unsynced = true
+    this.size = position
+    this.endOffset = endOffset
+    this.quarantine = this.quarantine.filter((range) => range.position < position)
+    this.rebuildIndexes(indexIntervalBytes)
+  }
+
+  /** Notes every batch again, from the headers. Answers how many bytes the segment has. */
+  rebuildIndexes(indexIntervalBytes: number): void {
+    const { endOffset, size } = this
+    this.startIndexes()
+    const scan = this.scan(0, 'headers', size)
+    while (scan.next() === BatchCheck.ok) {
+      this.noteBatch(scan.bytes, scan.at, scan.position, scan.size, indexIntervalBytes)
+    }
+    this.endOffset = endOffset
+    this.size = size
+  }
+
+  /**
+   * Reads what a clean shutdown left: the size, the end and the largest timestamp, from the indexes and the few batches
+   * after the last entry. False when the files contradict each other.
+   */
+  open(size: number): boolean {
+    this.size = size
+    if (size === 0) {
+      this.startIndexes()
+      return true
+    }
+    if (!this.#readIndexes()) return false
+    const index = this.#offsetIndex as OffsetIndex
+    const time = this.#timeIndex as TimeIndex
+    this.maxTimestamp = time.lastTimestamp
+    this.offsetOfMaxTimestamp = time.count > 0 ? time.lastOffset : -1
+    const scan = this.scan(index.lastPosition, 'headers')
+    let end = this.baseOffset
+    while (scan.next() === BatchCheck.ok) end = lastOffset(scan.bytes, scan.at) + 1
+    for (const range of this.quarantine) end = Math.max(end, range.endOffset)
+    this.endOffset = end
+    this.#bytesSinceIndexEntry = size - index.lastPosition
+    this.file.close()
+    return scan.position === size && end > this.baseOffset
+  }
+
+  /** As {@link open} for a segment before the last one: nothing is read but the sizes of its files. */
+  openClosed(size: number, endOffset: number): boolean {
+    this.size = size
+    this.endOffset = endOffset
+    const { fileSystem, folder } = this.#home
+    const index = fileSystem.stat(segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex))
+    const time = fileSystem.stat(segmentFile(folder, this.baseOffset, LogSuffix.timeIndex))
+    if (!index || !time || index.size % OFFSET_ENTRY_BYTES !== 0 || time.size % TIME_ENTRY_BYTES !== 0) return false
+    if (time.size > 0) {
+      const handle = fileSystem.open(segmentFile(folder, this.baseOffset, LogSuffix.timeIndex), 'read')
+      try {
+        const entry = new Uint8Array(TIME_ENTRY_BYTES)
+        handle.read(entry, time.size - TIME_ENTRY_BYTES)
+        const last = TimeIndex.fromBytes(entry, this.baseOffset)
+        this.maxTimestamp = last?.lastTimestamp ?? -1
+        this.offsetOfMaxTimestamp = last?.lastOffset ?? -1
+      } finally {
+        handle.close()
+      }
+    }
+    return true
+  }
+
+  /** Writes `.index` and `.timeindex`. Kafka ends the latter with the segment's largest timestamp, so that its tools agree. */
+  writeIndexes(): void {
+    if (!this.#offsetIndex || !this.#timeIndex) return
+    if (this.maxTimestamp >= 0) this.#timeIndex.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
+    const { fileSystem, folder } = this.#home
+    writeFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex), this.#offsetIndex.toBytes())
+    writeFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.timeIndex), this.#timeIndex.toBytes())
+  }
+
+  async syncIndexes(): Promise<void> {
+    const { fileSystem, folder } = this.#home
+    await syncFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex))
+    await syncFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.timeIndex))
+  }
+
+  /** Gives back the memory of the indexes of a segment whose index files are written. */
+  releaseIndexes(): void {
+    this.#offsetIndex = undefined
+    this.#timeIndex = undefined
+  }
+
+  /** Names of the files that belong to this segment, without its producer snapshot. */
+  fileNames(): string[] {
+    const prefix = `${String(this.baseOffset).padStart(20, '0')}.`
+    return this.#home.fileSystem
+      .list(this.#home.folder)
+      .filter(
+        (name) => name.startsWith(prefix) && !name.endsWith(LogSuffix.snapshot) && !name.endsWith(LogSuffix.deleted),
+      )
+  }
+
+  close(): void {
+    this.file.close()
+  }
+
+  /** Closes the files of a segment that is no longer wanted. */
+  discard(): void {
+    this.removed = true
+    this.file.unsynced = false
+    this.file.close()
+  }
+
+  #loadIndexes(): void {
+    if (this.#readIndexes()) return
+    this.rebuildIndexes(defaultLogConfig.indexIntervalBytes)
+  }
+
+  #readIndexes(): boolean {
+    const { fileSystem, folder } = this.#home
+    const offsetPath = segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex)
+    const timePath = segmentFile(folder, this.baseOffset, LogSuffix.timeIndex)
+    try {
+      this.#offsetIndex = OffsetIndex.fromBytes(fileSystem.readFile(offsetPath), this.baseOffset, this.size)
+      this.#timeIndex = TimeIndex.fromBytes(fileSystem.readFile(timePath), this.baseOffset)
+    } catch (cause) {
+      if (!(cause instanceof FileSystemError) || cause.code !== 'ENOENT') throw cause
+      return false
+    }
+    return this.#offsetIndex !== undefined && this.#timeIndex !== undefined
+  }
+}
