@@ -331,4 +331,3 @@ function exchange<A extends Api>(
 function linkKey({ host, port }: Address): string {
   return `${host}:${port}`
 }
-

@@ -72,7 +72,9 @@ export class BrokerConnection {
     const connection = new BrokerConnection(options)
     const { host, port, connectTimeoutMs: timeoutMs } = options
     try {
-      connection.#connection = await options.system.network.connect({ host, port, timeoutMs }, () => connection.#handler())
+      connection.#connection = await options.system.network.connect({ host, port, timeoutMs }, () =>
+        connection.#handler(),
+      )
     } catch (cause) {
       throw new ConnectionError('KAFKA_CONNECT_FAILED', {
         message: `Cannot connect to the broker at ${host}:${port}: ${(cause as Error).message}.`,
@@ -288,6 +290,7 @@ function describeLoss(error: NetworkError | undefined): string {
 
 /** A broker that does not know the version of an ApiVersions request answers with version 0. */
 function answeredVersion({ api, version }: PendingRequest, frame: Buffer): number {
-  const unsupported = api === ApiVersions && frame.byteLength >= 6 && frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
+  const unsupported =
+    api === ApiVersions && frame.byteLength >= 6 && frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
   return unsupported ? 0 : version
 }

@@ -55,7 +55,7 @@ export class ClusterMetadata {
       const before = this.topics.get(name)
       const topicId = isZeroUuid(topic.topicId) ? undefined : topic.topicId
       // A broker that lags behind may still name an earlier leader; a new topic of the same name starts again at 0.
-      const sameTopic = before !== undefined && idKey(before.topicId) === idKey(topicId)
+      const sameTopic = before !== undefined && uuidKey(before.topicId) === uuidKey(topicId)
       const partitions = topic.partitions
         .map((p) => ({
           partition: p.partitionIndex,
@@ -85,12 +85,12 @@ export class ClusterMetadata {
 
   forget(topic: string): void {
     const known = this.topics.get(topic)
-    if (known?.topicId) this.#namesById.delete(idKey(known.topicId))
+    if (known?.topicId) this.#namesById.delete(uuidKey(known.topicId))
     this.topics.delete(topic)
   }
 
   topicName(topicId: Uint8Array): string | undefined {
-    return this.#namesById.get(idKey(topicId))
+    return this.#namesById.get(uuidKey(topicId))
   }
 
   partition(topic: string, partition: number): PartitionMetadata | undefined {
@@ -100,10 +100,11 @@ export class ClusterMetadata {
   #set(topic: TopicMetadata): void {
     this.forget(topic.name)
     this.topics.set(topic.name, topic)
-    if (topic.topicId) this.#namesById.set(idKey(topic.topicId), topic.name)
+    if (topic.topicId) this.#namesById.set(uuidKey(topic.topicId), topic.name)
   }
 }
 
-function idKey(topicId: Uint8Array | undefined): string {
+/** Sixteen bytes as a key of a map. */
+export function uuidKey(topicId: Uint8Array | undefined): string {
   return topicId ? Buffer.from(topicId.buffer, topicId.byteOffset, 16).toString('latin1') : ''
 }

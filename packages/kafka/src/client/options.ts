@@ -52,11 +52,7 @@ export const CLIENT_DEFAULTS = {
  *
  * @throws {MillraceError} KAFKA_UNKNOWN_OPTION for a key that does not exist, KAFKA_INVALID_OPTION for a negative number
  */
-export function resolveOptions<D extends object, G extends object>(
-  client: string,
-  defaults: D,
-  given: G,
-): D & G {
+export function resolveOptions<D extends object, G extends object>(client: string, defaults: D, given: G): D & G {
   const resolved = { ...defaults } as Record<string, unknown>
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue

@@ -38,12 +38,7 @@ export function murmur2(bytes: Uint8Array, start = 0, end = bytes.byteLength): n
 }
 
 /** The partition that Kafka's Java client gives to a key. */
-export function partitionForKey(
-  key: Uint8Array,
-  partitionCount: number,
-  start = 0,
-  end = key.byteLength,
-): number {
+export function partitionForKey(key: Uint8Array, partitionCount: number, start = 0, end = key.byteLength): number {
   return (murmur2(key, start, end) & 0x7fff_ffff) % partitionCount
 }
 
@@ -62,20 +57,26 @@ export class StickyPartitioner {
     this.#stickyBytes = stickyBytes
   }
 
-  /** The partition for the next record. `candidates` are the partitions that have a leader; at least one. */
-  current(candidates: readonly number[], waitingBatches: (partition: number) => number): number {
-    if (this.#partition < 0 || !candidates.includes(this.#partition)) {
+  /**
+   * The partition for the next record. `candidates` are the partitions that have a leader; at least one. `fits` tells
+   * whether the record goes into the batch that a partition has open: the switch is made where a new one begins.
+   */
+  next(
+    candidates: readonly number[],
+    waitingBatches: (partition: number) => number,
+    fits: (partition: number) => boolean,
+  ): number {
+    const isStale = !candidates.includes(this.#partition)
+    if (isStale || (this.#bytes >= this.#stickyBytes && !fits(this.#partition))) {
       this.#partition = draw(this.#random, candidates, waitingBatches)
       this.#bytes = 0
     }
     return this.#partition
   }
 
-  /** `bytes` went to the current partition; `batchComplete` when they filled a batch. */
-  produced(bytes: number, batchComplete: boolean): void {
+  /** `bytes` went to the partition that {@link next} gave. */
+  produced(bytes: number): void {
     this.#bytes += bytes
-    // A switch in the middle of a batch would leave a small one behind; twice the size is the end of patience.
-    if (this.#bytes >= this.#stickyBytes && (batchComplete || this.#bytes >= 2 * this.#stickyBytes)) this.#partition = -1
   }
 }
 

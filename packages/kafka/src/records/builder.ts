@@ -95,7 +95,8 @@ export class RecordBatchBuilder {
     const keyLength = key === null ? 0 : key.byteLength
     const valueLength = value === null ? 0 : value.byteLength
     const delta = this.#count
-    const timeDelta = this.#timeDelta(timestamp)
+    const timeDelta = delta === 0 ? 0 : timestamp - this.#baseTimestamp
+    this.#noteTimestamp(timestamp)
     const body =
       1 +
       varlongSize(timeDelta) +
@@ -123,29 +124,33 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Adds the values (and keys) `from` to `to` of columns, until the batch would pass `maxBytes`; always at least one.
-   * Returns the index after the last one taken. `timestamps` in milliseconds since the epoch, integers.
+   * Adds the values (and keys) `from` to `to` of columns, until the batch would pass `maxBytes`; an empty batch takes at
+   * least one. Returns the index after the last one taken. With `rows` these are indexes into it, and it holds those of
+   * the columns. `timestamps` in milliseconds since the epoch, integers.
    */
   appendColumns(columns: {
     values: ByteColumn
     keys?: ByteColumn | undefined
     timestamps: Float64Array
+    rows?: Int32Array | undefined
     from: number
     to: number
     maxBytes?: number | undefined
   }): number {
-    const { values, keys, timestamps, from, to } = columns
+    const { values, keys, timestamps, rows, from, to } = columns
     const limit = columns.maxBytes ?? MAX_BATCH_BYTES
     const { offsets } = values
     const valueRegion = new CopyRegion(values.data)
     const keyRegion = keys ? new CopyRegion(keys.data) : valueRegion
     for (let i = from; i < to; i++) {
-      const start = offsets[i] as number
-      const valueLength = (offsets[i + 1] as number) - start
-      const keyStart = keys ? (keys.offsets[i] as number) : 0
-      const keyLength = keys ? (keys.offsets[i + 1] as number) - keyStart : 0
+      const row = rows ? (rows[i] as number) : i
+      const start = offsets[row] as number
+      const valueLength = (offsets[row + 1] as number) - start
+      const keyStart = keys ? (keys.offsets[row] as number) : 0
+      const keyLength = keys ? (keys.offsets[row + 1] as number) - keyStart : 0
       const delta = this.#count
-      const timeDelta = this.#timeDelta(timestamps[i] as number)
+      const timestamp = timestamps[row] as number
+      const timeDelta = delta === 0 ? 0 : timestamp - this.#baseTimestamp
       const body =
         2 +
         varlongSize(timeDelta) +
@@ -153,7 +158,8 @@ export class RecordBatchBuilder {
         (keys ? varintSize(keyLength) + keyLength : 1) +
         varintSize(valueLength) +
         valueLength
-      if (i > from && this.#at + body + 5 > limit) return i
+      if (delta > 0 && this.#at + body + 5 > limit) return i
+      this.#noteTimestamp(timestamp)
       if (this.#at + body + 5 > this.#bytes.byteLength) this.#reserve(body + 5)
       const bytes = this.#bytes
       let at = this.#at
@@ -228,14 +234,9 @@ export class RecordBatchBuilder {
     this.#maxTimestamp = NO_TIMESTAMP
   }
 
-  #timeDelta(timestamp: number): number {
-    if (this.#count === 0) {
-      this.#baseTimestamp = timestamp
-      this.#maxTimestamp = timestamp
-      return 0
-    }
-    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
-    return timestamp - this.#baseTimestamp
+  #noteTimestamp(timestamp: number): void {
+    if (this.#count === 0) this.#baseTimestamp = timestamp
+    if (this.#count === 0 || timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
   }
 
   #reserve(more: number): void {

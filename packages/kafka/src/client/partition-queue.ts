@@ -1,0 +1,121 @@
+import { assert } from '@millrace/std'
+import type { ProducerBatch, ProducerIdentity } from './producer-batch.ts'
+
+/**
+ * The batches of one partition in the order in which they must be written, and the sequence numbers of an idempotent
+ * producer: each batch is numbered once when it first leaves and keeps its number over retries.
+ */
+export class PartitionQueue {
+  readonly topic: string
+  readonly partition: number
+  /** Not sent, or to be sent again; the last one may still be open. */
+  readonly waiting: ProducerBatch[] = []
+  /** Sent and not answered. */
+  readonly onWire = new Set<ProducerBatch>()
+  /** Numbered and neither completed nor failed, by sequence. */
+  readonly unacknowledged: ProducerBatch[] = []
+  identity: ProducerIdentity | undefined
+  /**
+   * A batch was given up, or the broker lost what it knew: the next numbers would leave a gap. As soon as nothing is on
+   * the wire, numbering starts anew under a higher epoch (KIP-360).
+   */
+  needsNewEpoch = false
+  #nextSequence = 0
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0 && this.onWire.size === 0
+  }
+
+  /** The batch that takes more records, if there is one. */
+  get open(): ProducerBatch | undefined {
+    const last = this.waiting[this.waiting.length - 1]
+    return last && !last.isClosed ? last : undefined
+  }
+
+  /**
+   * Whether the first batch may leave as far as order is concerned: one that is sent again waits for its turn, so that
+   * it cannot arrive before another that failed with it.
+   */
+  get mayLeave(): boolean {
+    const head = this.waiting[0]
+    if (!head) return false
+    if (this.needsNewEpoch) return false
+    return !head.hasSequence || head === this.unacknowledged[0]
+  }
+
+  /** Numbers a batch that leaves for the first time. */
+  number(batch: ProducerBatch, count: number): ProducerIdentity & { baseSequence: number } {
+    assert(this.identity !== undefined, 'an idempotent producer has an id before it sends')
+    const baseSequence = this.#nextSequence
+    this.#nextSequence = advance(baseSequence, count)
+    this.unacknowledged.push(batch)
+    return { ...this.identity, baseSequence }
+  }
+
+  /** True when nothing numbered lies before the batch: an out-of-order answer then means that the broker lost records. */
+  isNextExpected(batch: ProducerBatch): boolean {
+    return this.unacknowledged[0] === batch
+  }
+
+  /** Starts numbering at 0 under `identity`, and renumbers what was numbered before and is to be sent again. */
+  startEpoch(identity: ProducerIdentity): void {
+    assert(this.onWire.size === 0, 'numbers do not change under a request')
+    this.needsNewEpoch = false
+    this.identity = identity
+    this.#nextSequence = 0
+    for (const batch of this.unacknowledged) {
+      batch.renumber({ ...identity, baseSequence: this.#nextSequence })
+      this.#nextSequence = advance(this.#nextSequence, batch.recordCount)
+    }
+  }
+
+  /** Back into the queue, before what comes after it. */
+  requeue(batch: ProducerBatch): void {
+    this.onWire.delete(batch)
+    let at = 0
+    if (batch.hasSequence) {
+      const rank = this.unacknowledged.indexOf(batch)
+      while (at < this.waiting.length && this.#rankOf(this.waiting[at] as ProducerBatch) < rank) at++
+    }
+    this.waiting.splice(at, 0, batch)
+  }
+
+  /** Replaces a batch on the wire by its parts, which take over its sequence numbers. */
+  replace(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {
+    const at = this.unacknowledged.indexOf(batch)
+    let sequence = batch.baseSequence
+    for (const part of parts) {
+      const { producerId, producerEpoch } = batch
+      if (at < 0) part.close()
+      else part.close({ producerId, producerEpoch, baseSequence: sequence })
+      sequence = advance(sequence, part.recordCount)
+    }
+    if (at >= 0) this.unacknowledged.splice(at, 1, ...parts)
+    this.onWire.delete(batch)
+    for (const part of [...parts].reverse()) this.requeue(part)
+  }
+
+  /** The batch is completed or failed. */
+  remove(batch: ProducerBatch): void {
+    this.onWire.delete(batch)
+    const queued = this.waiting.indexOf(batch)
+    if (queued >= 0) this.waiting.splice(queued, 1)
+    const numbered = this.unacknowledged.indexOf(batch)
+    if (numbered >= 0) this.unacknowledged.splice(numbered, 1)
+  }
+
+  #rankOf(batch: ProducerBatch): number {
+    const rank = this.unacknowledged.indexOf(batch)
+    return rank < 0 ? Number.POSITIVE_INFINITY : rank
+  }
+}
+
+/** Sequence numbers run from 0 to 2^31 - 1 and then start again. */
+function advance(sequence: number, count: number): number {
+  return (sequence + count) & 0x7fff_ffff
+}

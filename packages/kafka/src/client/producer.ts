@@ -1,0 +1,334 @@
+import { MillraceError } from '@millrace/std'
+import type { RecordHeader } from '../records/reader.ts'
+import { Accumulator, recordBytes } from './accumulator.ts'
+import { Cluster } from './cluster.ts'
+import { type ColumnRun, runsByKey, wholeRun } from './column-runs.ts'
+import { ClientClosedError } from './errors.ts'
+import type { TopicMetadata } from './metadata.ts'
+import { partitionForKey, StickyPartitioner } from './partitioner.ts'
+import { type KafkaProducerOptions, type ResolvedProducerOptions, resolveProducerOptions } from './producer-options.ts'
+import {
+  type ColumnBatch,
+  ColumnTracker,
+  ColumnWaiter,
+  encodeText,
+  type ProducedRange,
+  type ProducerRecord,
+  type RecordMetadata,
+  RecordWaiter,
+  toHeaders,
+} from './producer-record.ts'
+import { Sender } from './sender.ts'
+import { Pulse, timedOut } from './waiting.ts'
+
+/** What is being added; called again until it is all in, which may take several batches. */
+interface Pending {
+  /** False: there is no memory at present. Throws what is wrong with it. */
+  append(metadata: TopicMetadata): boolean
+  partition: number | undefined
+  reject(error: Error): void
+  deadline: number
+}
+
+/** What a topic needs beside its queues. */
+interface TopicState {
+  metadata: TopicMetadata
+  /** Partitions that have a leader; all of them when none has. */
+  candidates: readonly number[]
+  readonly sticky: StickyPartitioner
+}
+
+/**
+ * Writes records to topics, in batches per partition.
+ *
+ * @example
+ * await using producer = new KafkaProducer({ bootstrapServers: 'localhost:9092' })
+ * const { partition, offset } = await producer.send({ topic: 'lines', key: 'a', value: 'hello' })
+ */
+export class KafkaProducer {
+  readonly #options: ResolvedProducerOptions
+  readonly #cluster: Cluster
+  readonly #accumulator: Accumulator
+  readonly #sender: Sender
+  readonly #topics = new Map<string, TopicState>()
+  /** Records that wait for metadata or memory, in the order of their sends. */
+  readonly #blocked = new Map<string, Pending[]>()
+  readonly #pumps = new Set<Promise<void>>()
+  readonly #memoryFreed: Pulse
+  #closing = false
+
+  /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
+  constructor(options: KafkaProducerOptions) {
+    const resolved = resolveProducerOptions(options)
+    const { system, batchSize, bufferMemory, compressionType: compression, compressionLevel } = resolved
+    this.#options = resolved
+    this.#cluster = new Cluster(resolved, { allowAutoTopicCreation: true })
+    this.#memoryFreed = new Pulse(system.timers)
+    this.#accumulator = new Accumulator({ system, batchSize, bufferMemory, compression, compressionLevel })
+    this.#sender = new Sender({
+      ...resolved,
+      cluster: this.#cluster,
+      onFinished: (batch) => {
+        this.#accumulator.release(batch)
+        this.#memoryFreed.notify()
+      },
+      split: (batch) => this.#accumulator.split(batch),
+    })
+    this.#cluster.onMetadata = () => this.#sender.wake()
+  }
+
+  /**
+   * Adds a record and resolves when it is written. Records of one partition are written in the order of the calls; there
+   * is no need to wait for one before the next.
+   *
+   * @throws {ProduceError} when it was not written; says whether a retry makes sense
+   * @throws {MillraceError} KAFKA_RECORD_TOO_LARGE, KAFKA_UNKNOWN_PARTITION, KAFKA_TIMEOUT (no metadata or memory in `maxBlockMs`)
+   */
+  send(record: ProducerRecord): Promise<RecordMetadata> {
+    return new Promise((resolve, reject) => {
+      const key = encodeText(record.key)
+      const value = encodeText(record.value)
+      const headers = toHeaders(record.headers)
+      const timestamp = record.timestamp ?? this.#options.system.clock.now()
+      const bytes = recordBytes(key, value, headers)
+      this.#checkSize(record.topic, bytes)
+      this.#add(record.topic, {
+        partition: record.partition,
+        reject,
+        deadline: this.#deadline(),
+        append: (metadata) => {
+          if (!this.#accumulator.hasRoom(bytes)) return false
+          const partition = record.partition ?? this.#choosePartition(metadata, key, value, bytes)
+          this.#append({ metadata, partition, key, value, timestamp, headers }, resolve, reject)
+          return true
+        },
+      })
+    })
+  }
+
+  /**
+   * Adds many records given as columns, with no object for any of them, and resolves when all are written. The columns
+   * must not change until then. When it rejects, some of the records may have been written.
+   *
+   * @throws the same as {@link send}
+   * @example
+   * await producer.sendBatch({ topic, partition: 0, values: { data, offsets }, timestamps })
+   */
+  sendBatch(batch: ColumnBatch): Promise<ProducedRange[]> {
+    const count = batch.timestamps.length
+    if (count === 0) return Promise.resolve([])
+    return new Promise((resolve, reject) => {
+      const tracker = new ColumnTracker(count, resolve, reject)
+      let runs: ColumnRun[] | undefined
+      this.#add(batch.topic, {
+        partition: batch.partition,
+        reject,
+        deadline: this.#deadline(),
+        append: (metadata) => {
+          runs ??= this.#splitByPartition(batch, metadata)
+          for (let run = runs[0]; run; run = runs[0]) {
+            if (!this.#appendRun(batch, run, tracker)) return false
+            runs.shift()
+          }
+          return true
+        },
+      })
+    })
+  }
+
+  /** How many partitions a topic has; creates it where the broker allows that. */
+  async partitionsFor(topic: string): Promise<TopicMetadata> {
+    this.#checkOpen()
+    return this.#cluster.topic(topic, { timeoutMs: this.#options.maxBlockMs })
+  }
+
+  /** Sends all that was added, without lingering, and resolves when each record is written or given up. */
+  async flush(): Promise<void> {
+    this.#sender.hurry()
+    try {
+      while (this.#pumps.size > 0) await Promise.all(this.#pumps)
+      await Promise.all(this.#sender.unfinished().map((batch) => batch.finished()))
+    } finally {
+      this.#sender.relax()
+    }
+  }
+
+  /** Flushes and disconnects. What is not written after `timeoutMs` fails. */
+  async close({ timeoutMs = Number.POSITIVE_INFINITY }: { timeoutMs?: number } = {}): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    const { timers } = this.#options.system
+    const flushed = this.flush()
+    if (Number.isFinite(timeoutMs)) {
+      const late = new Pulse(timers)
+      void flushed.finally(() => late.notify())
+      await late.wait(timeoutMs)
+    } else await flushed
+    for (const waiting of this.#blocked.values())
+      for (const { reject } of waiting) reject(new ClientClosedError('producer'))
+    this.#blocked.clear()
+    this.#sender.close()
+    this.#cluster.close()
+    this.#memoryFreed.notify()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #add(topic: string, pending: Pending): void {
+    this.#checkOpen()
+    const waiting = this.#blocked.get(topic)
+    if (waiting) {
+      waiting.push(pending)
+      return
+    }
+    const metadata = this.#cluster.metadata.topics.get(topic)
+    if (metadata && this.#hasPartition(metadata, pending) && pending.append(metadata)) return
+    this.#blocked.set(topic, [pending])
+    const pump = this.#pump(topic).finally(() => this.#pumps.delete(pump))
+    this.#pumps.add(pump)
+  }
+
+  /** Adds what had to wait, in order, as metadata and memory allow. */
+  async #pump(topic: string): Promise<void> {
+    const waiting = this.#blocked.get(topic) as Pending[]
+    const { clock } = this.#options.system
+    for (let head = waiting[0]; head && !this.#cluster.isClosed; head = waiting[0]) {
+      const remaining = head.deadline - clock.monotonic()
+      try {
+        const metadata = await this.#cluster.topic(topic, { timeoutMs: Math.max(1, remaining) })
+        if (!this.#hasPartition(metadata, head)) await this.#findPartition(topic, head.partition as number)
+        const current = this.#cluster.metadata.topics.get(topic) ?? metadata
+        while (!this.#cluster.isClosed && !head.append(current)) {
+          const left = head.deadline - clock.monotonic()
+          if (left <= 0)
+            throw timedOut(`Waiting for memory to send to ${topic} (bufferMemory)`, this.#options.maxBlockMs)
+          this.#sender.hurry()
+          await this.#memoryFreed.wait(left)
+          this.#sender.relax()
+        }
+      } catch (error) {
+        head.reject(error as Error)
+      }
+      waiting.shift()
+    }
+    this.#blocked.delete(topic)
+  }
+
+  #hasPartition(metadata: TopicMetadata, pending: Pending): boolean {
+    return pending.partition === undefined || pending.partition < metadata.partitions.length
+  }
+
+  /** Partitions may have been added since the metadata came. */
+  async #findPartition(topic: string, partition: number): Promise<void> {
+    await this.#cluster.refresh()
+    const count = this.#cluster.metadata.topics.get(topic)?.partitions.length ?? 0
+    if (partition < count) return
+    throw new MillraceError('KAFKA_UNKNOWN_PARTITION', {
+      message: `Topic ${topic} has no partition ${partition}: it has ${count}.`,
+      fix: 'Leave the partition out, or add partitions to the topic.',
+    })
+  }
+
+  #append(
+    record: {
+      metadata: TopicMetadata
+      partition: number
+      key: Uint8Array | null
+      value: Uint8Array | null
+      timestamp: number
+      headers: readonly RecordHeader[]
+    },
+    resolve: (metadata: RecordMetadata) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { metadata, partition, key, value, timestamp, headers } = record
+    const topic = metadata.name
+    const queue = this.#accumulator.queue(topic, partition)
+    const { batch, firstDelta, isNew } = this.#accumulator.append(queue, key, value, timestamp, headers)
+    batch.addWaiter(new RecordWaiter({ topic, partition, timestamp, firstDelta }, resolve, reject))
+    const isFull = batch.builder.sizeInBytes >= this.#options.batchSize || queue.waiting.length > 1
+    this.#sender.activate(queue)
+    if (isFull) this.#sender.wake()
+    else if (isNew) this.#sender.wakeAfterLinger()
+  }
+
+  #appendRun(batch: ColumnBatch, run: ColumnRun, tracker: ColumnTracker): boolean {
+    const { topic, values, keys, timestamps } = batch
+    const queue = this.#accumulator.queue(topic, run.partition)
+    const columns = { values, keys, timestamps, rows: run.rows }
+    while (run.next < run.end) {
+      if (!this.#accumulator.hasRoom(this.#options.batchSize)) return false
+      const { batch: into, firstDelta, end, isNew } = this.#accumulator.appendColumns(queue, columns, run.next, run.end)
+      into.addWaiter(new ColumnWaiter(tracker, run.partition, firstDelta, end - run.next))
+      run.next = end
+      this.#sender.activate(queue)
+      if (queue.waiting.length > 1 || into.builder.sizeInBytes >= this.#options.batchSize) this.#sender.wake()
+      else if (isNew) this.#sender.wakeAfterLinger()
+    }
+    return true
+  }
+
+  #splitByPartition(batch: ColumnBatch, metadata: TopicMetadata): ColumnRun[] {
+    if (batch.partition !== undefined) return [wholeRun(batch, batch.partition)]
+    if (batch.keys) return runsByKey(batch, batch.keys, metadata.partitions.length)
+    const bytes = batch.values.offsets[batch.timestamps.length] as number
+    return [wholeRun(batch, this.#stickyPartition(metadata, bytes))]
+  }
+
+  #choosePartition(metadata: TopicMetadata, key: Uint8Array | null, value: Uint8Array | null, bytes: number): number {
+    const { name: topic, partitions } = metadata
+    const partitionCount = partitions.length
+    if (this.#options.partitioner) {
+      const partition = this.#options.partitioner({ topic, key, value, partitionCount })
+      if (Number.isInteger(partition) && partition >= 0 && partition < partitionCount) return partition
+      throw new MillraceError('KAFKA_UNKNOWN_PARTITION', {
+        message: `The partitioner chose partition ${partition} of ${topic}, which has ${partitionCount}.`,
+        fix: `Return a whole number from 0 to ${partitionCount - 1}.`,
+      })
+    }
+    if (key !== null) return partitionForKey(key, partitionCount)
+    return this.#stickyPartition(metadata, bytes)
+  }
+
+  #stickyPartition(metadata: TopicMetadata, bytes: number): number {
+    const { sticky, candidates } = this.#topicState(metadata)
+    const topic = metadata.name
+    const partition = sticky.next(
+      candidates,
+      (p) => this.#accumulator.waitingBatches(topic, p),
+      (p) => this.#accumulator.fitsOpenBatch(topic, p, bytes),
+    )
+    sticky.produced(bytes)
+    return partition
+  }
+
+  #topicState(metadata: TopicMetadata): TopicState {
+    const known = this.#topics.get(metadata.name)
+    if (known?.metadata === metadata) return known
+    const led = metadata.partitions.filter((p) => p.leader >= 0)
+    const candidates = (led.length > 0 ? led : metadata.partitions).map((p) => p.partition)
+    const sticky = known?.sticky ?? new StickyPartitioner(this.#options.system.random, this.#options.batchSize)
+    const state = { metadata, candidates, sticky }
+    this.#topics.set(metadata.name, state)
+    return state
+  }
+
+  #checkSize(topic: string, bytes: number): void {
+    const limit = Math.min(this.#options.maxRequestSize, this.#options.bufferMemory)
+    if (bytes <= limit) return
+    throw new MillraceError('KAFKA_RECORD_TOO_LARGE', {
+      message: `A record for ${topic} takes ${bytes} bytes; maxRequestSize and bufferMemory allow ${limit}.`,
+      fix: 'Raise maxRequestSize (and max.message.bytes of the topic), or send less in one record.',
+    })
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new ClientClosedError('producer')
+  }
+
+  #deadline(): number {
+    return this.#options.system.clock.monotonic() + this.#options.maxBlockMs
+  }
+}
