@@ -10,7 +10,11 @@ export interface Case {
   readonly output: readonly OutputItem[]
 }
 
-export type Program = { readonly type: string; readonly order: 'key' | 'key+window' | 'any'; readonly [name: string]: unknown }
+export type Program = {
+  readonly type: string
+  readonly order: 'key' | 'key+window' | 'any'
+  readonly [name: string]: unknown
+}
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 

@@ -12,8 +12,15 @@ export interface Actual {
  * Undefined when `actual` is what Flink gave; else where they differ. Outputs of one input item are compared in the
  * order of out, then key, then window (where Flink defines no order between windows); the rest in the given order.
  */
-export function difference(program: Program, expected: readonly OutputItem[], actual: readonly Actual[]): string | undefined {
-  const wanted = canonical(program, expected.map((item) => ({ item, plain: item.window === undefined })))
+export function difference(
+  program: Program,
+  expected: readonly OutputItem[],
+  actual: readonly Actual[],
+): string | undefined {
+  const wanted = canonical(
+    program,
+    expected.map((item) => ({ item, plain: item.window === undefined })),
+  )
   const got = canonical(program, actual)
   const count = Math.max(wanted.length, got.length)
   for (let i = 0; i < count; i++) {
