@@ -3,7 +3,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 const [name = '', ...rest] = process.argv.slice(2)
-const known = readdirSync(import.meta.dirname).filter((folder) => existsSync(join(import.meta.dirname, folder, 'main.ts')))
+const known = readdirSync(import.meta.dirname).filter((folder) =>
+  existsSync(join(import.meta.dirname, folder, 'main.ts')),
+)
 if (known.includes(name)) {
   process.argv.splice(2, process.argv.length, ...rest)
   await import(`./${name}/main.ts`)
