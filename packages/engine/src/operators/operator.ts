@@ -52,9 +52,16 @@ export interface OperatorContext {
   readonly restored: OperatorSnapshot | undefined
   /**
    * Wraps what user code threw: names the operator, the record's origin and the user's source line. Call it in the
-   * catch around a batch loop, with the index of the record that was being processed (-1: none, as in a timer).
+   * catch around a batch loop, with the index of the record that was being processed (-1: none, as in a timer). An
+   * operator that runs several steps of the job in one loop says which one threw.
    */
-  userError(cause: unknown, batch: Batch | undefined, index: number): Error
+  userError(cause: unknown, batch: Batch | undefined, index: number, step?: StepName): Error
+}
+
+/** A node of the graph satisfies this. */
+export interface StepName {
+  readonly name: string
+  readonly site: string | undefined
 }
 
 export interface SubtaskInfo {
