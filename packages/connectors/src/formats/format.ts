@@ -58,5 +58,6 @@ export class FormatError extends MillraceError {
         ? "Correct the producer, or choose onBadRecord: 'skip' or { deadLetterTopic: '…' } in the source."
         : 'Map the records to what the format takes before the sink.',
     })
+    this.problem = problem
   }
 }

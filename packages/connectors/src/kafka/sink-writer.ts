@@ -1,0 +1,138 @@
+import type { Batch, ObjectBatch, SinkWriter, WriterContext } from '@millrace/engine'
+import { KafkaProducer } from '@millrace/kafka'
+import { assert } from '@millrace/std'
+import { ByteWriter } from '../formats/byte-writer.ts'
+import { bootstrapServersOf } from './settings.ts'
+import type { KafkaSinkOptions } from './sink.ts'
+
+/** The task stops its inputs while so many bytes wait for their acknowledgement. */
+const MAX_PENDING_BYTES = 16 * 1024 * 1024
+/** Encoded chunks that are kept to be used again. */
+const MAX_IDLE_CHUNKS = 8
+
+/** One batch as bytes, in the form that the producer takes. It must not change until the producer has acknowledged it. */
+interface Chunk {
+  readonly values: ByteWriter
+  valueOffsets: Int32Array
+  readonly keys: ByteWriter
+  keyOffsets: Int32Array
+}
+
+/** Encodes batches and hands them to a producer, keeping a limit on what is under way. */
+export class KafkaSinkWriter implements SinkWriter {
+  readonly #options: KafkaSinkOptions<unknown>
+  readonly #context: WriterContext
+  readonly #producer: KafkaProducer
+  readonly #idle: Chunk[] = []
+  readonly #unacknowledged = new Set<Promise<void>>()
+  #pendingBytes = 0
+  #failure: Error | undefined
+
+  constructor(name: string, options: KafkaSinkOptions<unknown>, context: WriterContext) {
+    this.#options = options
+    this.#context = context
+    this.#producer = new KafkaProducer({
+      lingerMs: 0,
+      batchSize: 256 * 1024,
+      ...options.producer,
+      bootstrapServers: bootstrapServersOf(name, options.bootstrapServers, context.settings),
+      system: context.system,
+    })
+  }
+
+  async open(): Promise<void> {
+    await this.#producer.partitionsFor(this.#options.topic)
+  }
+
+  get isReady(): boolean {
+    return this.#pendingBytes < MAX_PENDING_BYTES
+  }
+
+  write(batch: Batch): void {
+    assert(batch.layout === 'objects', 'the Kafka sink asks for objects')
+    if (batch.length === 0) return
+    const chunk = this.#encode(batch)
+    const { topic } = this.#options
+    const { values, valueOffsets, keys, keyOffsets } = chunk
+    const bytes = values.length + keys.length
+    this.#pendingBytes += bytes
+    const acknowledged = this.#producer
+      .sendBatch({
+        topic,
+        values: { data: values.bytes, offsets: valueOffsets },
+        ...(this.#options.key ? { keys: { data: keys.bytes, offsets: keyOffsets } } : {}),
+        timestamps: this.#timestamps(batch),
+      })
+      .then(
+        () => this.#acknowledged(chunk, bytes),
+        (error: Error) => this.#failed(error),
+      )
+      .finally(() => this.#unacknowledged.delete(acknowledged))
+    this.#unacknowledged.add(acknowledged)
+  }
+
+  async flush(): Promise<void> {
+    await this.#producer.flush()
+    await Promise.all(this.#unacknowledged)
+    if (this.#failure) throw this.#failure
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close({ timeoutMs: 0 })
+  }
+
+  #encode(batch: ObjectBatch): Chunk {
+    const { value: format, key: keyOf } = this.#options
+    const { length, values } = batch
+    const chunk = this.#idle.pop() ?? newChunk()
+    if (chunk.valueOffsets.length <= length) {
+      chunk.valueOffsets = new Int32Array(length + 1)
+      chunk.keyOffsets = new Int32Array(length + 1)
+    }
+    const { values: valueBytes, valueOffsets, keys: keyBytes, keyOffsets } = chunk
+    valueBytes.clear()
+    keyBytes.clear()
+    for (let i = 0; i < length; i++) {
+      const value = values[i]
+      format.encode(value, valueBytes)
+      valueOffsets[i + 1] = valueBytes.length
+      if (keyOf) {
+        const key = keyOf(value)
+        if (typeof key === 'string') keyBytes.writeText(key)
+        else keyBytes.write(key)
+        keyOffsets[i + 1] = keyBytes.length
+      }
+    }
+    return chunk
+  }
+
+  /** Kafka needs a time for every record: one without event time (or from a global window) gets the present. */
+  #timestamps({ timestamps, length }: ObjectBatch): Float64Array {
+    const now = this.#context.system.clock.now()
+    const own = timestamps.slice(0, length)
+    for (let i = 0; i < length; i++) if (!Number.isFinite(own[i] as number)) own[i] = now
+    return own
+  }
+
+  #acknowledged(chunk: Chunk, bytes: number): void {
+    const wasReady = this.isReady
+    this.#pendingBytes -= bytes
+    if (this.#idle.length < MAX_IDLE_CHUNKS) this.#idle.push(chunk)
+    if (!wasReady && this.isReady) this.#context.ready()
+  }
+
+  #failed(error: Error): void {
+    if (this.#failure) return
+    this.#failure = error
+    this.#context.fail(error)
+  }
+}
+
+function newChunk(): Chunk {
+  return {
+    values: new ByteWriter(),
+    valueOffsets: new Int32Array(1025),
+    keys: new ByteWriter(),
+    keyOffsets: new Int32Array(1025),
+  }
+}
