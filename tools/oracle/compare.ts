@@ -1,27 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { OutputItem, Program } from './case.ts'
-
-/** One output as our run gave it, with what is needed to order it. */
-export interface Actual {
-  readonly item: OutputItem
-  /** Whether it shows the record as the operator passed it on (it is ordered by its time stamp then). */
-  readonly plain: boolean
-}
+import type { Case, OutputItem } from './case.ts'
 
 /**
  * Undefined when `actual` is what Flink gave; else where they differ. Outputs of one input item are compared in the
  * order of out, then key, then window (where Flink defines no order between windows); the rest in the given order.
  */
-export function difference(
-  program: Program,
-  expected: readonly OutputItem[],
-  actual: readonly Actual[],
-): string | undefined {
-  const wanted = canonical(
-    program,
-    expected.map((item) => ({ item, plain: item.window === undefined })),
-  )
-  const got = canonical(program, actual)
+export function difference(recorded: Case, actual: readonly OutputItem[]): string | undefined {
+  const wanted = canonical(recorded, recorded.output)
+  const got = canonical(recorded, actual)
   const count = Math.max(wanted.length, got.length)
   for (let i = 0; i < count; i++) {
     if (!isDeepStrictEqual(wanted[i], got[i])) return `output ${i}: Flink ${show(wanted[i])}, here ${show(got[i])}`
@@ -29,30 +15,33 @@ export function difference(
   return undefined
 }
 
-function canonical(program: Program, outputs: readonly Actual[]): OutputItem[] {
-  const groups = new Map<number | 'end', Actual[]>()
+function canonical(recorded: Case, outputs: readonly OutputItem[]): OutputItem[] {
+  const groups = new Map<number | 'end', OutputItem[]>()
   for (const output of outputs) {
-    const group = groups.get(output.item.after)
-    if (group === undefined) groups.set(output.item.after, [output])
+    const group = groups.get(output.after)
+    if (group === undefined) groups.set(output.after, [output])
     else group.push(output)
   }
   return [...groups.entries()]
     .sort(([a], [b]) => position(a) - position(b))
-    .flatMap(([after, group]) => sorted(program, group, after))
+    .flatMap(([after, group]) => sorted(recorded, group, after))
 }
 
-function sorted(program: Program, group: readonly Actual[], after: number | 'end'): OutputItem[] {
-  const isElement = (program as { elements?: ReadonlySet<unknown> }).elements?.has(after) ?? false
-  const byWindow = isElement || program.order === 'key+window'
+function sorted({ program, input }: Case, group: readonly OutputItem[], after: number | 'end'): OutputItem[] {
+  const afterElement = after !== 'end' && input[after]?.e !== undefined
+  const byWindow = program.type === 'window' && (afterElement || program.order === 'key+window')
   return group
-    .map((output, place) => ({
-      item: sortedFields(output.item),
-      rank: rank(output.item.out),
-      key: output.item.key ?? '',
-      window: byWindow ? windowOrder(output) : 0,
-      text: program.order === 'any' && 'key' in output.item ? JSON.stringify(sortedFields(output.item)) : '',
-      place,
-    }))
+    .map((output, place) => {
+      const item = sortedFields(output)
+      return {
+        item,
+        rank: rank(item.out),
+        key: item.key ?? '',
+        text: program.order === 'any' && 'key' in item ? JSON.stringify(item) : '',
+        window: byWindow ? windowOrder(item) : 0,
+        place,
+      }
+    })
     .sort(
       (a, b) =>
         compare(a.rank, b.rank) ||
@@ -64,9 +53,10 @@ function sorted(program: Program, group: readonly Actual[], after: number | 'end
     .map(({ item }) => item)
 }
 
-function windowOrder({ item, plain }: Actual): number {
+/** Records that carry no window are ordered by their time stamp: the last ms of their window. */
+function windowOrder(item: OutputItem): number {
   if (Array.isArray(item.window)) return item.window[0] as number
-  return plain && typeof item.ts === 'number' ? item.ts : 0
+  return item.window === undefined && typeof item.ts === 'number' ? item.ts : 0
 }
 
 function rank(out: string): string {

@@ -66,6 +66,16 @@ export function session<T = unknown>(gap: Duration | ((record: T) => Duration), 
   return windows({ kind: 'session', time: timeOf(options), gap: gapMs })
 }
 
+/**
+ * One window for all time per key. It never ends, so it needs a trigger that says when to fire.
+ *
+ * @example
+ * clicks.keyBy('user').window(globalWindows()).trigger(purgingTrigger(countTrigger(100))).count()
+ */
+export function globalWindows(): Windows {
+  return windows({ kind: 'global', time: 'event' })
+}
+
 function windows<T>(assigner: WindowAssigner): Windows<T> {
   return Object.freeze({
     assigner: Object.freeze(assigner),
@@ -127,4 +137,18 @@ export function processingTimeoutTrigger(
     resetOnElement: options?.resetOnElement ?? false,
     clearOnTimeout: options?.clearOnTimeout ?? true,
   })
+}
+
+/** Fires at every `count`-th record of a window. */
+export function countTrigger(count: number): Trigger {
+  if (Number.isInteger(count) && count >= 1) return Object.freeze({ kind: 'count', count })
+  throw new MillraceError('API_BAD_TRIGGER', {
+    message: `countTrigger() was given ${String(count)}.`,
+    fix: 'Give the number of records, a whole number from 1.',
+  })
+}
+
+/** Does what `of` does, and drops the window's records each time it fires. */
+export function purgingTrigger(of: Trigger): Trigger {
+  return Object.freeze({ kind: 'purging', of })
 }

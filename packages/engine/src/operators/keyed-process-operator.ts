@@ -166,7 +166,7 @@ interface Runtime {
   readonly shape: SnapshotShape
 }
 
-/** What user code gets. One object for all calls: it means the record or timer at hand. */
+/** What user code gets. One object for all calls: it means the record or timer at hand. Methods are bound, so that users may take them apart. */
 class UserContext implements OnTimerContext<unknown, unknown> {
   readonly state: unknown
   readonly timers: TimerService
@@ -191,7 +191,7 @@ class UserContext implements OnTimerContext<unknown, unknown> {
     return this.#keys.keyAt(this.slot)
   }
 
-  output<X>(tag: OutputTag<X>, value: X): void {
+  readonly output = <X>(tag: OutputTag<X>, value: X): void => {
     this.#buffers.side(tagId(tag), value, this.time)
   }
 }
@@ -205,27 +205,27 @@ class UserTimers implements TimerService {
     this.#user = user
   }
 
-  currentWatermark(): number {
+  readonly currentWatermark = (): number => {
     return this.#timers.currentWatermark
   }
 
-  currentProcessingTime(): number {
+  readonly currentProcessingTime = (): number => {
     return this.#timers.currentProcessingTime()
   }
 
-  registerEventTime(timestamp: number): void {
+  readonly registerEventTime = (timestamp: number): void => {
     this.#timers.registerEventTime(this.#user.slot, checked(timestamp))
   }
 
-  registerProcessingTime(timestamp: number): void {
+  readonly registerProcessingTime = (timestamp: number): void => {
     this.#timers.registerProcessingTime(this.#user.slot, checked(timestamp))
   }
 
-  deleteEventTime(timestamp: number): void {
+  readonly deleteEventTime = (timestamp: number): void => {
     this.#timers.deleteEventTime(this.#user.slot, timestamp)
   }
 
-  deleteProcessingTime(timestamp: number): void {
+  readonly deleteProcessingTime = (timestamp: number): void => {
     this.#timers.deleteProcessingTime(this.#user.slot, timestamp)
   }
 }

@@ -106,7 +106,7 @@ class UserContext implements ProcessContext {
     return Number.isNaN(this.time) ? undefined : this.time
   }
 
-  output<X>(tag: OutputTag<X>, value: X): void {
+  readonly output = <X>(tag: OutputTag<X>, value: X): void => {
     this.#buffers.side(tagId(tag), value, this.time)
   }
 }

@@ -122,7 +122,7 @@ interface Process extends WindowProcess {
   readonly clear?: (context: WindowContext) => void
 }
 
-/** What a process window function gets; one object that means the window at hand. */
+/** What a process window function gets; one object that means the window at hand. Methods are bound, so that users may take them apart. */
 class WindowContext implements ProcessWindowContext<unknown, unknown, unknown> {
   readonly windowState: unknown
   readonly globalState: unknown
@@ -149,15 +149,15 @@ class WindowContext implements ProcessWindowContext<unknown, unknown, unknown> {
     return this.#services.keys.keyAt(this.#services.panes.keySlot(this.#pane))
   }
 
-  currentWatermark(): number {
+  readonly currentWatermark = (): number => {
     return this.#services.timers.currentWatermark
   }
 
-  currentProcessingTime(): number {
+  readonly currentProcessingTime = (): number => {
     return this.#services.timers.currentProcessingTime()
   }
 
-  output<X>(tag: OutputTag<X>, value: X): void {
+  readonly output = <X>(tag: OutputTag<X>, value: X): void => {
     this.#services.buffers.side(tagId(tag), value, this.window.end - 1)
   }
 }
