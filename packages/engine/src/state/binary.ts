@@ -54,7 +54,7 @@ export class BinaryWriter {
   }
 
   finish(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.#bytes, 0, this.#length)
+    return new Uint8Array(this.#bytes.subarray(0, this.#length))
   }
 
   #ensure(more: number): void {
@@ -120,7 +120,7 @@ export class BinaryReader {
   bytes(): Uint8Array {
     const size = this.varint()
     const start = this.#advance(size)
-    return Uint8Array.prototype.slice.call(this.#bytes, start, start + size)
+    return new Uint8Array(this.#bytes.subarray(start, start + size))
   }
 
   #advance(size: number): number {
