@@ -191,7 +191,12 @@ export function stateBackendSuite({ test, factory }: StateBackendSuiteOptions): 
   test('what was written is read into any slot of another table', () => {
     const { table, handles } = open()
     table.select(11)
-    handles.value.update({ text: 'ü', when: new Date(5), bytes: new Uint8Array([1, 2]), nested: [null, undefined, 1.5] })
+    handles.value.update({
+      text: 'ü',
+      when: new Date(5),
+      bytes: new Uint8Array([1, 2]),
+      nested: [null, undefined, 1.5],
+    })
     handles.list.addAll(['a', 1n, true, -3])
     handles.map.put([1, 2], new Map([['k', new Set([1])]]))
     handles.map.put('plain', Number.NEGATIVE_INFINITY)

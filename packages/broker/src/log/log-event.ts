@@ -33,6 +33,8 @@ export type LogEvent =
   | { readonly kind: 'disk-full'; readonly file: string; readonly offset: number }
   /** A write or sync failed: the log takes and acknowledges nothing any more. */
   | { readonly kind: 'offline'; readonly folder: string; readonly cause: Error }
+  /** The next checkpoint tries again; until then a crash means a longer recovery. */
+  | { readonly kind: 'checkpoint-failed'; readonly folder: string; readonly cause: Error }
   | {
       readonly kind: 'segment-deleted'
       readonly file: string

@@ -103,7 +103,8 @@ export class LogFlusher implements Flushable {
 
   /** Flushes what is written now. Does not reject: a failure goes to the host. */
   async flush(): Promise<void> {
-    await this.idle()
+    // No other await: whoever finds none running must start its own before anyone else looks.
+    while (this.#running) await this.#running
     if (this.#failed) return
     this.#running = this.#flush()
     await this.#running

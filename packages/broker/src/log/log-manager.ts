@@ -6,6 +6,7 @@ import {
   type FolderLock,
   joinPath,
   MillraceError,
+  parentOf,
   type Random,
   randomUuid,
   type TimerHandle,
@@ -83,7 +84,8 @@ export class LogManager {
   readonly #timers = new Set<TimerHandle>()
   #recoveryPoints: OffsetCheckpoint
   #logStartOffsets: OffsetCheckpoint
-  #checkpointing: Promise<void> | undefined
+  /** The last checkpoint: they must not overtake each other. Never rejects. */
+  #checkpointing: Promise<void> = Promise.resolve()
   #closed = false
 
   /**
@@ -111,7 +113,11 @@ export class LogManager {
       throw cause
     }
     this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
-    this.#every(options.checkpointIntervalMs ?? 60_000, () => void this.checkpoint())
+    this.#every(options.checkpointIntervalMs ?? 60_000, () => {
+      this.checkpoint().catch((cause: Error) => {
+        options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: options.folder, cause })
+      })
+    })
     this.#every(1_000, () => this.#flushDue())
   }
 
@@ -194,10 +200,14 @@ export class LogManager {
     for (const log of this.#logs.values()) log.applyRetention()
   }
 
-  /** Brings recovery points, log start offsets and leader epochs to the device. Runs periodically as well. */
+  /**
+   * Brings recovery points, log start offsets and leader epochs to the device. Runs periodically as well. Rejects with
+   * what the file system says; the next one tries again.
+   */
   checkpoint(): Promise<void> {
-    this.#checkpointing = (this.#checkpointing ?? Promise.resolve()).then(() => this.#writeCheckpoints())
-    return this.#checkpointing
+    const next = this.#checkpointing.then(() => this.#writeCheckpoints())
+    this.#checkpointing = next.catch(() => {})
+    return next
   }
 
   /**
@@ -342,9 +352,17 @@ export class LogManager {
   }
 }
 
+/** A crash must not take a folder away that holds acknowledged data: every folder that was made is synced into its own. */
+function makeDirectoryDurably(fs: FileSystem, folder: string): void {
+  const parents: string[] = []
+  for (let path = folder; !fs.stat(path) && path !== parentOf(path); path = parentOf(path)) parents.push(parentOf(path))
+  fs.makeDirectory(folder)
+  for (const parent of parents) fs.syncDirectoryNow(parent)
+}
+
 function claimFolder(fs: FileSystem, folder: string): FolderLock {
   try {
-    fs.makeDirectory(folder)
+    makeDirectoryDurably(fs, folder)
     return fs.lock(folder)
   } catch (cause) {
     if (!(cause instanceof FileSystemError)) throw cause

@@ -32,7 +32,8 @@ import { formatLeaderEpochs } from './text-files.ts'
 export interface LogListener {
   /** Consumers may see more. */
   highWatermarkAdvanced?(log: PartitionLog): void
-  event?(log: PartitionLog, event: LogEvent): void
+  /** `log` is undefined for what concerns the data folder as a whole. */
+  event?(log: PartitionLog | undefined, event: LogEvent): void
 }
 
 export interface PartitionLogOptions {
@@ -351,7 +352,12 @@ export class PartitionLog implements FlushHost, AppendHost {
     if (!this.#epochs.dirty || this.#state !== 'online') return
     this.#epochs.dirty = false
     const path = joinPath(this.folder, LogFile.leaderEpochs)
-    await replaceFile(this.#home.fileSystem, path, formatLeaderEpochs(this.#epochs.entries))
+    try {
+      await replaceFile(this.#home.fileSystem, path, formatLeaderEpochs(this.#epochs.entries))
+    } catch (cause) {
+      this.#epochs.dirty = true
+      throw cause
+    }
   }
 
   /**
