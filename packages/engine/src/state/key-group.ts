@@ -17,7 +17,7 @@ export function keyGroupOfHash(hash: number, maxParallelism: number): number {
 }
 
 /** The subtask that owns a key group. */
-export function operatorIndexOf(keyGroup: number, parallelism: number, maxParallelism: number): number {
+export function subtaskOfKeyGroup(keyGroup: number, parallelism: number, maxParallelism: number): number {
   return Math.floor((keyGroup * parallelism) / maxParallelism)
 }
 
