@@ -143,11 +143,12 @@ describe('a chain over objects', () => {
   })
 })
 
-const bid = schema({ auction: 'int32', price: 'float64', channel: 'string?', __proto__: 'int64', 'odd name': 'int64?' })
+const proto = '__proto__'
+const bid = schema({ auction: 'int32', price: 'float64', channel: 'string?', [proto]: 'int64', 'odd name': 'int64?' })
 const rows = [
-  { auction: 1, price: 1.5, channel: 'Google', ['__proto__']: 1, 'odd name': 7 },
-  { auction: 2, price: -2, channel: null, ['__proto__']: 2, 'odd name': null },
-  { auction: 3, price: 0, channel: 'é', ['__proto__']: 3, 'odd name': 9 },
+  { auction: 1, price: 1.5, channel: 'Google', [proto]: 1, 'odd name': 7 },
+  { auction: 2, price: -2, channel: null, [proto]: 2, 'odd name': null },
+  { auction: 3, price: 0, channel: 'é', [proto]: 3, 'odd name': 9 },
 ]
 
 describe('a chain over columns', () => {
