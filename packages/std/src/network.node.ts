@@ -52,7 +52,11 @@ class NodeConnection implements Connection {
 
   write(parts: readonly Uint8Array[], onFlushed?: () => void): boolean {
     const socket = this.#socket
-    if (socket.destroyed) return false
+    if (socket.destroyed) {
+      // Lost, and so no longer in use.
+      if (onFlushed) queueMicrotask(onFlushed)
+      return false
+    }
     if (parts.length === 1) {
       const only = parts[0] as Uint8Array
       return onFlushed ? socket.write(only, () => onFlushed()) : socket.write(only)

@@ -1,4 +1,4 @@
-import { boolean, type ConfigKey, double, int, list, long, string } from './key.ts'
+import { boolean, double, int, list, long, string } from './key.ts'
 import type { ServerKeyName } from './server-config.ts'
 import { serverKeys } from './server-keys.ts'
 
@@ -107,7 +107,7 @@ export const topicKeys = {
     default: false,
     doc: 'Without effect: one broker holds one replica.',
   }),
-} as const satisfies Record<string, ConfigKey>
+} as const
 
 export type TopicKeyName = keyof typeof topicKeys
 

@@ -73,6 +73,7 @@ export class Dispatcher implements RequestHandler, Client {
       if (cause instanceof ProtocolError) return slot.abort(`malformed request: ${cause.message}`)
       throw cause
     }
+    if (!registration.batches && this.#endOfRead.length > 0) this.endOfRead()
     new RequestExchange(header, registration, request, this, slot, this.#options).run()
   }
 

@@ -20,7 +20,7 @@ export function registerFindCoordinator(
   registry.registerSimple({
     api: FindCoordinator,
     versions: [0, 6],
-    async handle({ key, keyType, coordinatorKeys }, { version }) {
+    async handle({ keyType, coordinatorKeys }, { version }) {
       const known = keyType === keyTypes.group || keyType === keyTypes.transaction
       // A group's first member asks: the time to make __consumer_offsets.
       if (keyType === keyTypes.group) await coordinate(groups.ready() ?? Promise.resolve())

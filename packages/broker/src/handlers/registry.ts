@@ -34,6 +34,8 @@ export interface Registration<A extends Api = Api> {
   readonly api: A
   /** What this broker serves, first and last. ApiVersions and the support page come from here. */
   readonly versions: Versions
+  /** Puts its work off to the end of the read. Requests of other APIs are served after what was put off before them. */
+  readonly batches?: boolean
   /** One sentence for the support page: what is special here, or missing. */
   readonly notes?: string
   /**

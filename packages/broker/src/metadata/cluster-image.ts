@@ -17,11 +17,17 @@ export const resourceTypes = { topic: 2, broker: 4 } as const
 export class ClusterImage {
   readonly topics = new Map<string, TopicImage>()
   readonly #byId = new Map<string, TopicImage>()
+  readonly #removed = new Set<string>()
   /** Producer ids below this were handed out. */
   nextProducerId = 0
 
   topicById(id: Uint8Array): TopicImage | undefined {
     return this.#byId.get(uuidToString(id))
+  }
+
+  /** Whether a topic with this id was deleted, as far as the log still tells. */
+  wasRemoved(id: Uint8Array): boolean {
+    return this.#removed.has(uuidToString(id))
   }
 
   replay(record: MetadataRecord): void {
@@ -50,6 +56,7 @@ export class ClusterImage {
         const topic = this.topicById(record.value.topicId)
         if (!topic) return
         this.#byId.delete(uuidToString(topic.id))
+        this.#removed.add(uuidToString(topic.id))
         this.topics.delete(topic.name)
         return
       }

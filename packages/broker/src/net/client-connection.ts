@@ -137,7 +137,12 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
     this.#dispose()
   }
 
-  /** Takes no more requests, sends the answers that are ready, then ends. */
+  /** Takes no more requests; what is being answered goes on. */
+  stopRequests(): void {
+    this.#ending = true
+  }
+
+  /** Sends the answers that are ready, then ends. */
   end(): void {
     if (this.#closed) return
     this.#ending = true
@@ -184,7 +189,7 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
     if (!piece) {
       this.#stream = undefined
       stream.close()
-    } else if (!this.#connection.write([piece], () => stream.flushed(piece))) this.#blocked = true
+    } else if (!this.#connection.write(piece, () => stream.flushed())) this.#blocked = true
   }
 
   #balanceReading(): void {

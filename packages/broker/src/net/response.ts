@@ -1,13 +1,13 @@
 /**
- * A response that is pulled piece by piece as the socket takes it, so that a client that does not read holds one piece
- * and not the whole. Its length prefix is in the first piece.
+ * A response that is made piece by piece when the socket can take it, so that a client that does not read holds at most
+ * one piece. Its length prefix is in the first.
  */
 export interface ResponseStream {
-  /** The next piece, or undefined after the last. It must stay unchanged until {@link flushed}. */
-  next(): Uint8Array | undefined
+  /** The parts of the next piece, or undefined after the last. They must stay unchanged until {@link flushed}. */
+  next(): readonly Uint8Array[] | undefined
   /** The piece has gone to the system: its memory may be used again. */
-  flushed(piece: Uint8Array): void
-  /** No more will be pulled: everything was, or the connection is gone. Called once. */
+  flushed(): void
+  /** No more will be asked for: all is sent, or the connection is gone. Called once; {@link flushed} may still follow. */
   close(): void
 }
 

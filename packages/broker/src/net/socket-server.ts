@@ -1,6 +1,6 @@
 import type { Clock, Connection, ConnectionHandler, Listener, Network, TimerHandle, Timers } from '@millrace/std'
 import type { Logger } from '../logger.ts'
-import { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import {
   ClientConnection,
   type ConnectionLimits,
@@ -13,6 +13,8 @@ export interface SocketServerOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly logger: Logger
+  /** Buffers that go round between connections. */
+  readonly pool: BufferPool
   readonly limits: ConnectionLimits & {
     /** A connection without a request for so long is closed; -1: never. */
     readonly maxIdleMs: number
@@ -24,7 +26,6 @@ export interface SocketServerOptions {
 
 /** One read brings at most this much of small requests. */
 const chunkBytes = 262_144
-const maxIdlePoolBytes = 33_554_432
 
 interface Activity {
   frames: number
@@ -40,12 +41,13 @@ export class SocketServer {
   #listener: Listener | undefined
   #sweep: TimerHandle | undefined
   #closing = false
+  #onAllClosed: (() => void) | undefined
 
   constructor(options: SocketServerOptions) {
     this.#options = options
     this.#resources = {
       chunk: Buffer.allocUnsafeSlow(chunkBytes),
-      pool: new BufferPool(maxIdlePoolBytes),
+      pool: options.pool,
       limits: options.limits,
       logger: options.logger,
     }
@@ -55,11 +57,6 @@ export class SocketServer {
     return this.#connections.size
   }
 
-  /** Buffers that go round between connections; streams of responses take theirs here as well. */
-  get pool(): BufferPool {
-    return this.#resources.pool
-  }
-
   /** Resolves with the address that was bound. Rejects with NetworkError. */
   async listen(host: string, port: number): Promise<{ host: string; port: number }> {
     this.#listener = await this.#options.network.listen({ host, port }, (connection) => this.#accept(connection))
@@ -67,16 +64,29 @@ export class SocketServer {
     return { host: this.#listener.host, port: this.#listener.port }
   }
 
-  /** Takes no more connections or requests, sends the answers that are ready, and cuts what does not end by itself. */
-  async close(graceMs: number): Promise<void> {
+  /** Takes no more connections and no more requests; what is being answered goes on. */
+  stopRequests(): void {
     this.#closing = true
     if (this.#sweep) this.#options.timers.cancel(this.#sweep)
+    for (const connection of this.#connections.keys()) connection.stopRequests()
+  }
+
+  /** Sends the answers that are ready and ends all connections; those that do not end by themselves are cut. */
+  async close(graceMs: number): Promise<void> {
+    this.stopRequests()
+    const listenerClosed = this.#listener?.close()
     for (const connection of [...this.#connections.keys()]) connection.end()
-    const cut = this.#options.timers.schedule(graceMs, () => {
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cut = this.#options.timers.schedule(graceMs, resolve)
+        this.#onAllClosed = () => {
+          this.#options.timers.cancel(cut)
+          resolve()
+        }
+      })
       for (const connection of [...this.#connections.keys()]) connection.close()
-    })
-    await this.#listener?.close()
-    this.#options.timers.cancel(cut)
+    }
+    await listenerClosed
   }
 
   #accept(connection: Connection): ConnectionHandler {
@@ -84,11 +94,15 @@ export class SocketServer {
       connection,
       this.#resources,
       this.#options.accept(connection.remote),
-      (closed) => void this.#connections.delete(closed),
+      (closed) => {
+        this.#connections.delete(closed)
+        if (this.#connections.size === 0) this.#onAllClosed?.()
+      },
     )
     this.#connections.set(client, { frames: 0, since: this.#options.clock.monotonic() })
     if (this.#closing || this.#connections.size > this.#options.limits.maxConnections) {
-      this.#options.timers.immediate(() => client.abort('too many connections'))
+      const reason = this.#closing ? 'the broker is stopping' : 'too many connections'
+      this.#options.timers.immediate(() => client.abort(reason))
     }
     return client
   }

@@ -1,0 +1,231 @@
+import { hostSystem, MemoryFileSystem, type System } from '@millrace/std'
+import type { BrokerAddress } from './broker-address.ts'
+import { parseServerConfig, type ServerConfig } from './config/server-config.ts'
+import { resolveTopicConfig } from './config/topic-config.ts'
+import { GroupCoordinator } from './groups/group-coordinator.ts'
+import { Dispatcher, type RequestMetrics } from './handlers/dispatcher.ts'
+import { registerHandlers } from './handlers/index.ts'
+import { LogJournal } from './journal/log-journal.ts'
+import { listenError, parseAdvertisedListener, requireLoopback } from './listen-address.ts'
+import type { LogMetrics } from './log/log-event.ts'
+import { LogManager } from './log/log-manager.ts'
+import { logEventText } from './log-event-text.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { MetadataManager } from './metadata/metadata-manager.ts'
+import { openOffsetJournals } from './metadata/offsets-topic.ts'
+import { TopicCatalog } from './metadata/topic-catalog.ts'
+import { logConfigOf, metadataLogConfig, TopicLogs } from './metadata/topic-logs.ts'
+import { metadataTopicName, offsetsTopicName } from './metadata/topic-name.ts'
+import { BufferPool } from './net/buffer-pool.ts'
+import { SocketServer } from './net/socket-server.ts'
+
+export interface BrokerOptions {
+  /** Where to listen (default 127.0.0.1). Only addresses of this machine: there is no authentication yet. */
+  readonly host?: string
+  /** Default 9092; 0 takes any free port. */
+  readonly port?: number
+  /** The data folder, made when missing; or `'memory'`: nothing outlives the broker. */
+  readonly data: string | 'memory'
+  /** Kafka's server properties by name; a name or value that is wrong is refused with the right one. */
+  readonly config?: Readonly<Record<string, string | number | boolean>>
+  /** The host that clients are told, when it is not the one that the broker listens on. */
+  readonly advertisedHost?: string
+  /** Parts of the outside world to replace, for tests and simulations. */
+  readonly system?: Partial<System>
+  /** Default: says nothing. */
+  readonly logger?: Logger
+}
+
+export interface BrokerMetrics extends RequestMetrics {
+  readonly connections: number
+  readonly log: LogMetrics
+}
+
+/** A running broker. */
+export interface Broker {
+  readonly host: string
+  readonly port: number
+  /** `host:port`, as clients take it. */
+  readonly bootstrapServers: string
+  readonly clusterId: string
+  metrics(): BrokerMetrics
+  /** Takes no more requests, answers what it can, syncs, and lets go of port and folder; in well under a second. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What lies in pooled buffers of sockets when nothing flows. */
+const maxIdleBufferBytes = 33_554_432
+/** How long clients have to take their last answers when the broker stops. */
+const closeGraceMs = 200
+/** The id that Apache Kafka gives the metadata log. */
+const metadataTopicId = new Uint8Array(16).fill(1, 15)
+const memoryFolder = '/broker'
+
+/**
+ * Starts a broker that speaks Apache Kafka's protocol. Any number fits in one process.
+ *
+ * @throws MillraceError BROKER_CONFIG_UNKNOWN, BROKER_CONFIG_INVALID, BROKER_HOST_NOT_LOOPBACK, BROKER_PORT_IN_USE,
+ *   BROKER_PORT_FORBIDDEN, BROKER_CANNOT_LISTEN, BROKER_DATA_LOCKED, BROKER_DATA_UNUSABLE, BROKER_DATA_FOREIGN
+ *
+ * @example
+ * await using broker = await startBroker({ port: 0, data: 'memory', config: { 'num.partitions': 3 } })
+ * console.log(broker.bootstrapServers)
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { host = '127.0.0.1', port = 9092, data, logger = silentLogger } = options
+  const server = parseServerConfig(options.config ?? {})
+  requireLoopback(host)
+  const advertised = parseAdvertisedListener(server['advertised.listeners'])
+  const system = systemFor(options)
+  const { clock, timers, random, network } = system
+  const topics = new TopicCatalog()
+  let topicLogs: TopicLogs | undefined
+  const logs = LogManager.open({
+    folder: data === 'memory' ? memoryFolder : data,
+    fileSystem: system.fileSystem,
+    clock,
+    timers,
+    random,
+    nodeId: server['node.id'],
+    retentionCheckIntervalMs: server['log.retention.check.interval.ms'],
+    // Until the metadata is read, logs are as a topic without configuration of its own.
+    configOf: (topic) => initialLogConfig(topic, server),
+    listener: {
+      highWatermarkAdvanced: (log) => topicLogs?.highWatermarkAdvanced(log),
+      event: (_log, event) => {
+        const { level, message } = logEventText(event)
+        logger[level](message, { ...event })
+      },
+    },
+  })
+  try {
+    topicLogs = new TopicLogs(logs, topics, server)
+    const metadata = await openMetadata(logs, topicLogs, server, system)
+    for (const folder of await topicLogs.removeLeftovers(metadata.image, metadataTopicName)) {
+      logger.warn(`${folder} belongs to no known topic; it is left alone`)
+    }
+    const groups = newGroupCoordinator({ metadata, topics, server, system, logger })
+    if (topics.get(offsetsTopicName)) await groups.ready()
+    const metrics: RequestMetrics = { requests: 0, failedRequests: 0 }
+    const pool = new BufferPool(maxIdleBufferBytes)
+    let address: BrokerAddress = { nodeId: server['node.id'], host, port }
+    const { clusterId } = logs.meta
+    const registry = registerHandlers({
+      server,
+      clusterId,
+      address: () => address,
+      topics,
+      metadata,
+      groups,
+      clock,
+      timers,
+      pool,
+    })
+    const sockets = new SocketServer({
+      network,
+      clock,
+      timers,
+      logger,
+      pool,
+      limits: {
+        maxFrameBytes: server['socket.request.max.bytes'],
+        maxPendingRequests: server['queued.max.requests'],
+        maxIdleMs: server['connections.max.idle.ms'],
+        maxConnections: server['max.connections'],
+      },
+      accept: (remote) => new Dispatcher(remote, { registry, logger, metrics }),
+    })
+    const bound = await sockets.listen(host, port).catch((cause: unknown) => {
+      groups.close()
+      throw listenError(cause, host, port)
+    })
+    address = {
+      nodeId: server['node.id'],
+      host: advertised?.host ?? options.advertisedHost ?? host,
+      port: advertised?.port ?? bound.port,
+    }
+    const bootstrapServers = `${host.includes(':') ? `[${host}]` : host}:${bound.port}`
+    logger.info(`The broker answers on ${bootstrapServers}`, { clusterId, data })
+    let closing: Promise<void> | undefined
+    const close = async () => {
+      sockets.stopRequests()
+      await Promise.all([...logs.logs()].map((log) => log.flush()))
+      await sockets.close(closeGraceMs)
+      groups.close()
+      await logs.close()
+      logger.info(`The broker on ${bootstrapServers} has stopped`)
+    }
+    const broker: Broker = {
+      host,
+      port: bound.port,
+      bootstrapServers,
+      clusterId,
+      metrics: () => ({ ...metrics, connections: sockets.connectionCount, log: logs.metrics() }),
+      close: () => {
+        closing ??= close()
+        return closing
+      },
+      [Symbol.asyncDispose]: () => broker.close(),
+    }
+    return broker
+  } catch (cause) {
+    await logs.close()
+    throw cause
+  }
+}
+
+function systemFor({ data, system }: BrokerOptions): System {
+  const whole = { ...hostSystem, ...system }
+  return data === 'memory' ? { ...whole, fileSystem: new MemoryFileSystem({ clock: whole.clock }) } : whole
+}
+
+function initialLogConfig(topic: string, server: ServerConfig) {
+  if (topic === metadataTopicName) return metadataLogConfig(server)
+  return logConfigOf(topic, resolveTopicConfig(new Map(), server), server)
+}
+
+async function openMetadata(
+  logs: LogManager,
+  topicLogs: TopicLogs,
+  server: ServerConfig,
+  { clock, random }: System,
+): Promise<MetadataManager> {
+  const log = logs.get(metadataTopicName, 0) ?? (await logs.createPartition(metadataTopicName, 0, metadataTopicId))
+  const metadata = new MetadataManager({
+    journal: new LogJournal(log, clock),
+    server,
+    random,
+    apply: (image) => topicLogs.apply(image),
+  })
+  metadata.load()
+  await topicLogs.apply(metadata.image)
+  return metadata
+}
+
+function newGroupCoordinator(parts: {
+  metadata: MetadataManager
+  topics: TopicCatalog
+  server: ServerConfig
+  system: System
+  logger: Logger
+}): GroupCoordinator {
+  const { metadata, topics, server, logger } = parts
+  const { clock, timers, random } = parts.system
+  return new GroupCoordinator({
+    openJournals: () => openOffsetJournals({ metadata, topics, server, clock }),
+    clock,
+    timers,
+    random,
+    logger,
+    expireIntervalMs: server['offsets.retention.check.interval.ms'],
+    settings: {
+      minSessionTimeoutMs: server['group.min.session.timeout.ms'],
+      maxSessionTimeoutMs: server['group.max.session.timeout.ms'],
+      initialRebalanceDelayMs: server['group.initial.rebalance.delay.ms'],
+      maxSize: server['group.max.size'],
+      offsetMetadataMaxBytes: server['offset.metadata.max.bytes'],
+      offsetsRetentionMs: server['offsets.retention.minutes'] * 60_000,
+    },
+  })
+}

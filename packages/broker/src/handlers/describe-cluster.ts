@@ -1,0 +1,39 @@
+/**
+ * DescribeCluster (60): the one broker that there is (KIP-700). Controllers (endpoint type 2, KIP-919) are not served.
+ */
+import { DescribeCluster, ErrorCode } from '@millrace/kafka'
+import type { BrokerAddress } from '../broker-address.ts'
+import { clusterOperations, operationsNotAsked } from './authorized-operations.ts'
+import type { HandlerRegistry } from './registry.ts'
+
+const brokerEndpoints = 1
+
+export function registerDescribeCluster(
+  registry: HandlerRegistry,
+  clusterId: string,
+  address: () => BrokerAddress,
+): void {
+  registry.registerSimple({
+    api: DescribeCluster,
+    versions: [0, 2],
+    handle({ endpointType, includeClusterAuthorizedOperations }) {
+      if (endpointType !== brokerEndpoints) {
+        return {
+          errorCode: ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+          errorMessage: 'This listener answers for brokers only.',
+          clusterId: '',
+          brokers: [],
+        }
+      }
+      const { nodeId, host, port } = address()
+      return {
+        endpointType,
+        clusterId,
+        controllerId: nodeId,
+        brokers: [{ brokerId: nodeId, host, port }],
+        clusterAuthorizedOperations: includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+      }
+    },
+    errorResponse: (_request, errorCode) => ({ errorCode, clusterId: '', brokers: [] }),
+  })
+}

@@ -1,0 +1,75 @@
+import type { Clock, Timers } from '@millrace/std'
+import type { BrokerAddress } from '../broker-address.ts'
+import type { ServerConfig } from '../config/server-config.ts'
+import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { MetadataManager } from '../metadata/metadata-manager.ts'
+import type { TopicCatalog } from '../metadata/topic-catalog.ts'
+import type { BufferPool } from '../net/buffer-pool.ts'
+import { registerApiVersions } from './api-versions.ts'
+import { registerCreatePartitions } from './create-partitions.ts'
+import { registerCreateTopics } from './create-topics.ts'
+import { registerDeleteGroups } from './delete-groups.ts'
+import { registerDeleteRecords } from './delete-records.ts'
+import { registerDeleteTopics } from './delete-topics.ts'
+import { registerDescribeCluster } from './describe-cluster.ts'
+import { registerDescribeConfigs } from './describe-configs.ts'
+import { registerDescribeGroups } from './describe-groups.ts'
+import { registerFetch } from './fetch.ts'
+import { registerFindCoordinator } from './find-coordinator.ts'
+import { registerHeartbeat } from './heartbeat.ts'
+import { registerInitProducerId } from './init-producer-id.ts'
+import { registerJoinGroup } from './join-group.ts'
+import { registerLeaveGroup } from './leave-group.ts'
+import { registerListGroups } from './list-groups.ts'
+import { registerListOffsets } from './list-offsets.ts'
+import { registerMetadata } from './metadata.ts'
+import { registerOffsetCommit } from './offset-commit.ts'
+import { registerOffsetFetch } from './offset-fetch.ts'
+import { registerOffsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
+import { registerProduce } from './produce.ts'
+import { HandlerRegistry } from './registry.ts'
+import { registerSyncGroup } from './sync-group.ts'
+
+/** What handlers work with. */
+export interface HandlerServices {
+  readonly server: ServerConfig
+  readonly clusterId: string
+  /** Known once the broker listens. */
+  readonly address: () => BrokerAddress
+  readonly topics: TopicCatalog
+  readonly metadata: MetadataManager
+  readonly groups: GroupCoordinator
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly pool: BufferPool
+}
+
+/** All APIs that the broker serves. */
+export function registerHandlers(services: HandlerServices): HandlerRegistry {
+  const { server, clusterId, address, topics, metadata, groups, timers, pool } = services
+  const registry = new HandlerRegistry()
+  registerProduce(registry, topics)
+  registerFetch(registry, { topics, timers, pool, maxBytes: server['fetch.max.bytes'] })
+  registerListOffsets(registry, topics)
+  registerMetadata(registry, { topics, metadata, server, clusterId, address })
+  registerOffsetCommit(registry, groups, topics)
+  registerOffsetFetch(registry, groups, topics)
+  registerFindCoordinator(registry, groups, address)
+  registerJoinGroup(registry, groups)
+  registerHeartbeat(registry, groups)
+  registerLeaveGroup(registry, groups)
+  registerSyncGroup(registry, groups)
+  registerDescribeGroups(registry, groups)
+  registerListGroups(registry, groups)
+  registerApiVersions(registry)
+  registerCreateTopics(registry, metadata, server)
+  registerDeleteTopics(registry, metadata, groups, server)
+  registerDeleteRecords(registry, topics)
+  registerInitProducerId(registry, metadata)
+  registerOffsetForLeaderEpoch(registry, topics)
+  registerDescribeConfigs(registry, topics, server)
+  registerCreatePartitions(registry, metadata)
+  registerDeleteGroups(registry, groups)
+  registerDescribeCluster(registry, clusterId, address)
+  return registry
+}

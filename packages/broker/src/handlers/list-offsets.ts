@@ -1,0 +1,46 @@
+/**
+ * ListOffsets (2): offsets by timestamp: -1 latest, -2 earliest, -3 of the largest timestamp (KIP-734), -4 earliest local,
+ * -5 latest tiered (none here). Without a match offset and timestamp are -1.
+ */
+import { ErrorCode, ListOffsets } from '@millrace/kafka'
+import { leaderEpoch } from '../metadata/partition.ts'
+import type { TopicCatalog } from '../metadata/topic-catalog.ts'
+import { epochError } from './epoch-error.ts'
+import { duplicates } from './duplicates.ts'
+import type { HandlerRegistry } from './registry.ts'
+
+export function registerListOffsets(registry: HandlerRegistry, topics: TopicCatalog): void {
+  registry.registerSimple({
+    api: ListOffsets,
+    versions: [1, 11],
+    handle: (request) => ({
+      topics: request.topics.map(({ name, partitions }) => {
+        const twice = duplicates(partitions.map(({ partitionIndex }) => String(partitionIndex)))
+        return {
+          name,
+          partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+            if (twice.has(String(partitionIndex))) return { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
+            const partition = topics.partition(name, partitionIndex)
+            if (!partition) return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+            const fenced = epochError(currentLeaderEpoch)
+            if (fenced !== ErrorCode.NONE) return { partitionIndex, errorCode: fenced }
+            const found = partition.log.offsetForTimestamp(timestamp)
+            return {
+              partitionIndex,
+              errorCode: found.errorCode,
+              timestamp: found.timestamp,
+              offset: found.offset,
+              leaderEpoch: found.offset < 0 ? -1 : Math.max(found.leaderEpoch, leaderEpoch),
+            }
+          }),
+        }
+      }),
+    }),
+    errorResponse: (request, errorCode) => ({
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+      })),
+    }),
+  })
+}

@@ -1,0 +1,110 @@
+/**
+ * Metadata (3): the broker, and topics with their partitions.
+ *
+ * `topics` null asks for all (in version 0 an empty list does). From version 12 on topics may be asked for by id (KIP-516).
+ * An unknown topic is created when the client and `auto.create.topics.enable` allow it; the answer then has it already.
+ */
+import { ErrorCode, Metadata, type MetadataRequest } from '@millrace/kafka'
+import type { BrokerAddress } from '../broker-address.ts'
+import type { ServerConfig } from '../config/server-config.ts'
+import type { MetadataManager } from '../metadata/metadata-manager.ts'
+import { leaderEpoch } from '../metadata/partition.ts'
+import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
+import { isCommandError } from '../metadata/topic-commands.ts'
+import { topicNameProblem } from '../metadata/topic-name.ts'
+import { clusterOperations, operationsNotAsked, topicOperations } from './authorized-operations.ts'
+import type { HandlerRegistry } from './registry.ts'
+
+export interface MetadataHandlerOptions {
+  readonly topics: TopicCatalog
+  readonly metadata: MetadataManager
+  readonly server: ServerConfig
+  readonly clusterId: string
+  readonly address: () => BrokerAddress
+}
+
+type TopicRequest = NonNullable<MetadataRequest['topics']>[number]
+
+const noId = new Uint8Array(16)
+
+export function registerMetadata(registry: HandlerRegistry, options: MetadataHandlerOptions): void {
+  const { topics, metadata, server, clusterId, address } = options
+  const nodeId = server['node.id']
+
+  registry.registerSimple({
+    api: Metadata,
+    versions: [0, 13],
+    handle(request, { version }) {
+      const mayCreate = request.allowAutoTopicCreation && server['auto.create.topics.enable']
+      const asked = request.topics === null || (version === 0 && request.topics.length === 0) ? null : request.topics
+      const missing = mayCreate ? (asked ?? []).filter(({ name }) => name !== null && isCreatable(name)) : []
+      if (missing.length === 0) return answer(asked, request, version)
+      return create(missing).then(() => answer(asked, request, version))
+    },
+    errorResponse: (request, errorCode, version) => ({
+      brokers: [],
+      topics: (request.topics ?? []).map(({ name, topicId }) => ({
+        errorCode,
+        name: version >= 12 ? name : (name ?? ''),
+        topicId,
+        partitions: [],
+      })),
+      errorCode,
+    }),
+  })
+
+  function answer(asked: readonly TopicRequest[] | null, request: MetadataRequest, version: number) {
+    const operations = request.includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked
+    return {
+      brokers: [address()],
+      clusterId,
+      controllerId: nodeId,
+      topics: asked
+        ? asked.map((each) => describeAsked(each, version, operations))
+        : [...topics.all()].map((topic) => describe(topic, operations)),
+      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+    }
+  }
+
+  function describeAsked({ name, topicId }: TopicRequest, version: number, operations: number) {
+    if (name === null) {
+      const topic = topics.getById(topicId)
+      if (topic) return describe(topic, operations)
+      return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: version >= 12 ? null : '', topicId, partitions: [] }
+    }
+    const topic = topics.get(name)
+    if (topic) return describe(topic, operations)
+    const errorCode = topicNameProblem(name) ? ErrorCode.INVALID_TOPIC_EXCEPTION : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return { errorCode, name, topicId: noId, partitions: [] }
+  }
+
+  function describe(topic: Topic, topicAuthorizedOperations: number) {
+    return {
+      name: topic.name,
+      topicId: topic.id,
+      isInternal: topic.isInternal,
+      partitions: topic.partitions.map((_, partitionIndex) => ({
+        partitionIndex,
+        leaderId: nodeId,
+        leaderEpoch,
+        replicaNodes: [nodeId],
+        isrNodes: [nodeId],
+        offlineReplicas: [],
+      })),
+      topicAuthorizedOperations,
+    }
+  }
+
+  function isCreatable(name: string): boolean {
+    return topics.get(name) === undefined && topicNameProblem(name) === undefined
+  }
+
+  async function create(missing: readonly TopicRequest[]): Promise<void> {
+    for (const { name } of missing) {
+      const topic = { name: name as string, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+      const result = await metadata.createTopic(topic, { validateOnly: false })
+      // Someone else may have been faster; the answer shows what there is.
+      if (isCommandError(result) && result.errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS) return
+    }
+  }
+}

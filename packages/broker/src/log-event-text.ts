@@ -1,0 +1,37 @@
+import type { LogEvent } from './log/log-event.ts'
+
+/** A log's report as a line for people; the fields stay with it for machines. */
+export function logEventText(event: LogEvent): { level: 'info' | 'warn' | 'error'; message: string } {
+  switch (event.kind) {
+    case 'torn-tail':
+      return {
+        level: 'warn',
+        message: `${event.file}: ${event.bytes} bytes of a write that a crash cut short were removed at position ${event.position} (offset ${event.offset}); nothing acknowledged was in them`,
+      }
+    case 'quarantined':
+      return {
+        level: 'error',
+        message: `${event.file} is damaged at position ${event.position}: offsets ${event.firstOffset} to ${event.endOffset - 1} cannot be read (${event.reason})`,
+      }
+    case 'segment-set-aside':
+      return { level: 'warn', message: `${event.file} was set aside as ${event.savedAs}` }
+    case 'index-rebuilt':
+      return { level: 'info', message: `The indexes of ${event.file} were made again` }
+    case 'recovered':
+      return { level: 'info', message: `${event.folder} was recovered up to offset ${event.endOffset}` }
+    case 'disk-full':
+      return {
+        level: 'error',
+        message: `${event.file}: the disk is full; the write at offset ${event.offset} was undone`,
+      }
+    case 'offline':
+      return {
+        level: 'error',
+        message: `${event.folder} takes no more writes: ${event.cause.message}. Restart the broker when the disk is well`,
+      }
+    case 'checkpoint-failed':
+      return { level: 'warn', message: `A checkpoint of ${event.folder} could not be written: ${event.cause.message}` }
+    case 'segment-deleted':
+      return { level: 'info', message: `${event.file} was deleted (${event.reason})` }
+  }
+}

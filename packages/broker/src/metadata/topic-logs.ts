@@ -1,0 +1,114 @@
+import type { ServerConfig } from '../config/server-config.ts'
+import { resolveTopicConfig, type TopicConfig } from '../config/topic-config.ts'
+import type { LogConfig } from '../log/log-config.ts'
+import type { LogManager } from '../log/log-manager.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { ClusterImage, TopicImage } from './cluster-image.ts'
+import { Partition } from './partition.ts'
+import { Topic, type TopicCatalog } from './topic-catalog.ts'
+import { offsetsTopicName } from './topic-name.ts'
+
+/** Keeps the open logs and the catalog in line with the metadata. */
+export class TopicLogs {
+  readonly #logs: LogManager
+  readonly #catalog: TopicCatalog
+  readonly #server: ServerConfig
+  readonly #byLog = new Map<PartitionLog, Partition>()
+
+  constructor(logs: LogManager, catalog: TopicCatalog, server: ServerConfig) {
+    this.#logs = logs
+    this.#catalog = catalog
+    this.#server = server
+  }
+
+  /** Opens and makes what is new, closes and deletes what is gone. Durable when it resolves. */
+  async apply(image: ClusterImage): Promise<void> {
+    for (const topic of [...this.#catalog.all()]) {
+      if (!image.topicById(topic.id)) await this.#remove(topic)
+    }
+    for (const topic of image.topics.values()) {
+      const known = this.#catalog.get(topic.name)
+      if (!known || known.partitions.length < topic.partitions) await this.#open(topic, known)
+    }
+  }
+
+  /** Deletes what a crash left of topics that were deleted before it. Returns folders that nobody knows. */
+  async removeLeftovers(image: ClusterImage, reserved: string): Promise<string[]> {
+    const strays: string[] = []
+    for (const log of [...this.#logs.logs()]) {
+      if (log.topic === reserved || this.#byLog.has(log)) continue
+      const id = this.#logs.topicIdOf(log.topic, log.partition)
+      if (id && image.wasRemoved(id)) await this.#logs.deletePartition(log.topic, log.partition)
+      else strays.push(log.folder)
+    }
+    return strays
+  }
+
+  /** The listener of all logs calls this. */
+  highWatermarkAdvanced(log: PartitionLog): void {
+    this.#byLog.get(log)?.changed()
+  }
+
+  async #open(image: TopicImage, known: Topic | undefined): Promise<void> {
+    const topic = known ?? new Topic(image, this.#server)
+    const first = topic.partitions.length
+    const wanted = Array.from({ length: image.partitions - first }, (_, i) => ({
+      topic: image.name,
+      partition: first + i,
+      topicId: image.id,
+    }))
+    const config = logConfigOf(image.name, topic.config, this.#server)
+    const present = wanted.map(({ partition }) => this.#logs.get(image.name, partition))
+    const logs = present.every((log) => log !== undefined) ? present : await this.#logs.createPartitions(wanted)
+    for (const [i, log] of logs.entries()) {
+      log.config = config
+      const partition = new Partition(topic, first + i, log)
+      topic.partitions.push(partition)
+      this.#byLog.set(log, partition)
+    }
+    if (!known) this.#catalog.add(topic)
+  }
+
+  async #remove(topic: Topic): Promise<void> {
+    this.#catalog.remove(topic)
+    for (const partition of topic.partitions) {
+      partition.isDeleted = true
+      this.#byLog.delete(partition.log)
+      partition.changed()
+    }
+    for (const { index } of topic.partitions) await this.#logs.deletePartition(topic.name, index)
+  }
+}
+
+/** What governs the logs of a topic. */
+export function logConfigOf(name: string, topic: TopicConfig, server: ServerConfig): LogConfig {
+  const config: LogConfig = {
+    segmentBytes: topic['segment.bytes'],
+    segmentMs: topic['segment.ms'],
+    segmentIndexBytes: topic['segment.index.bytes'],
+    indexIntervalBytes: topic['index.interval.bytes'],
+    retentionMs: topic['retention.ms'],
+    retentionBytes: topic['retention.bytes'],
+    maxMessageBytes: topic['max.message.bytes'],
+    messageTimestampType: topic['message.timestamp.type'],
+    messageTimestampBeforeMaxMs: topic['message.timestamp.before.max.ms'],
+    messageTimestampAfterMaxMs: topic['message.timestamp.after.max.ms'],
+    fileDeleteDelayMs: topic['file.delete.delay.ms'],
+    cleanupPolicy: topic['cleanup.policy'],
+    flushMessages: topic['flush.messages'],
+    flushMs: topic['flush.ms'],
+    flush: server.flush,
+    producerIdExpirationMs: server['producer.id.expiration.ms'],
+  }
+  if (name !== offsetsTopicName) return config
+  return { ...config, ...journalLogConfig, segmentBytes: server['offsets.topic.segment.bytes'] }
+}
+
+/** Journals keep everything until a snapshot has replaced it. */
+const journalLogConfig = { cleanupPolicy: ['compact'], fileDeleteDelayMs: 1_000 } as const
+
+/** The configuration of the metadata log. Its writes are always synced: topics are not lost, whatever `flush` says. */
+export function metadataLogConfig(server: ServerConfig): LogConfig {
+  const config = logConfigOf('', resolveTopicConfig(new Map(), server), server)
+  return { ...config, ...journalLogConfig, flush: 'sync' }
+}
