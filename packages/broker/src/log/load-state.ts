@@ -1,10 +1,8 @@
-import { BatchCheck, baseOffset, lastOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
 import type { FileSystem } from '@millrace/std'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogEventListener } from './log-event.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
-import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
 import { readQuarantine } from './quarantine.ts'
 import { Segment, type SegmentHome } from './segment.ts'
@@ -57,41 +55,6 @@ export function openTrusted(options: LoadOptions, base: number, nextBase: number
     options.report({ kind: 'index-rebuilt', file: segment.file.path, offset: base })
   }
   return segment
-}
-
-/**
- * Brings the producers to the state as of `upTo`: from the newest sound snapshot and the headers of the batches after
- * it. With `allEpochs`, the leader epochs are read from all headers as well.
- */
-export function replayProducers(options: LoadOptions, state: LoadState, upTo: number, allEpochs: boolean): void {
-  const { home } = options
-  let from = state.segments[0]?.baseOffset ?? upTo
-  for (const offset of [...state.snapshots].sort((a, b) => b - a)) {
-    if (offset > upTo) continue
-    if (
-      decodeProducerSnapshot(
-        home.fileSystem.readFile(segmentFile(home.folder, offset, LogSuffix.snapshot)),
-        state.producers,
-      )
-    ) {
-      from = Math.max(from, offset)
-      break
-    }
-    removeSnapshot(home.fileSystem, home.folder, state, offset)
-  }
-  for (const segment of state.segments) {
-    if (segment.size === 0 || (segment.endOffset <= from && !allEpochs)) continue
-    const scan = segment.scan(allEpochs ? 0 : segment.offsetIndex.lookup(from), 'headers')
-    while (scan.next() === BatchCheck.ok) {
-      const offset = baseOffset(scan.bytes, scan.at)
-      if (lastOffset(scan.bytes, scan.at) >= upTo) break
-      if (allEpochs) state.epochs.assign(partitionLeaderEpoch(scan.bytes, scan.at), offset)
-      if (offset >= from && producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) {
-        state.producers.update(scan.bytes, scan.at, options.now)
-      }
-    }
-    segment.close()
-  }
 }
 
 export function removeSnapshot(fs: FileSystem, folder: string, state: LoadState, offset: number): void {

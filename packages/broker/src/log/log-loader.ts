@@ -1,15 +1,9 @@
 import { joinPath } from '@millrace/std'
 import { LeaderEpochs } from './leader-epochs.ts'
-import {
-  type LoadedLog,
-  type LoadOptions,
-  type LoadState,
-  openSegment,
-  openTrusted,
-  replayProducers,
-} from './load-state.ts'
+import { type LoadedLog, type LoadOptions, type LoadState, openSegment, openTrusted } from './load-state.ts'
 import { LogFile, LogSuffix, offsetOfFile } from './log-files.ts'
 import { LogRecovery } from './log-recovery.ts'
+import { replayProducers } from './producer-replay.ts'
 import { ProducerState } from './producer-state.ts'
 import { Segment, type SegmentHome } from './segment.ts'
 import { parseLeaderEpochs, readTextFile } from './text-files.ts'
@@ -34,7 +28,13 @@ export function loadLog(options: LoadOptions): LoadedLog {
   const opened = bases.length > 0 && options.clean && openClean(options, state, bases)
   if (opened) {
     state.clean = true
-    replayProducers(options, state, (state.segments.at(-1) as Segment).endOffset, epochs === undefined)
+    replayProducers({
+      ...state,
+      home,
+      now: options.now,
+      upTo: (state.segments.at(-1) as Segment).endOffset,
+      epochs: epochs === undefined ? state.epochs : undefined,
+    })
   } else if (bases.length > 0) {
     new LogRecovery(options, state, epochs === undefined).recover(bases)
   }

@@ -20,7 +20,8 @@ import { FlushScheduler } from './flush-scheduler.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogMetrics, newLogMetrics } from './log-event.ts'
 import { deletedFolderSuffix, LogFile, parsePartitionFolder, partitionFolder } from './log-files.ts'
-import { type LogListener, PartitionLog } from './partition-log.ts'
+import { PartitionLog } from './partition-log.ts'
+import type { LogListener } from './partition-log-options.ts'
 import { TailCacheBudget } from './tail-cache.ts'
 import {
   cleanShutdownContent,

@@ -79,7 +79,7 @@ export class LogReader {
   ): ReadResult {
     const position = this.#positionOf(segment, offset)
     let limit = segment.size
-    for (const range of segment.quarantine) if (range.position >= position) limit = Math.min(limit, range.position)
+    for (const range of segment.quarantine) if (range.firstOffset > offset) limit = Math.min(limit, range.position)
     if (position >= limit) return nothing
     const file = segment.file.get()
     let wanted = Math.min(Math.max(maxBytes, BATCH_HEADER_BYTES), limit - position)
@@ -109,6 +109,7 @@ export class LogReader {
   }
 
   #positionOf(segment: Segment, offset: number): number {
+    if (segment.quarantine.length > 0) return segment.positionOf(offset)
     if (offset === segment.baseOffset) return 0
     const places = this.#places
     for (let i = 0; i < places.length; i += 3) {

@@ -2,15 +2,9 @@ import { baseOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@m
 import { joinPath } from '@millrace/std'
 import { writeFile } from './durable-file.ts'
 import { isDiskFull } from './log-flusher.ts'
-import {
-  type LoadOptions,
-  type LoadState,
-  openSegment,
-  openTrusted,
-  removeSnapshot,
-  replayProducers,
-} from './load-state.ts'
+import { type LoadOptions, type LoadState, openSegment, openTrusted, removeSnapshot } from './load-state.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
+import { replayProducers } from './producer-replay.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { writeQuarantine } from './quarantine.ts'
 import type { Segment } from './segment.ts'
@@ -46,7 +40,7 @@ export class LogRecovery {
         segments.push(openTrusted(this.#options, base, nextBase))
         continue
       }
-      if (first) replayProducers(this.#options, this.#state, base, this.#epochsUnknown)
+      if (first) this.#replayTo(base)
       first = false
       const { segment, result } = this.#recoverSegment(base, nextBase)
       segments.push(segment)
@@ -64,6 +58,12 @@ export class LogRecovery {
     }
     home.fileSystem.syncDirectoryNow(home.folder)
     report({ kind: 'recovered', folder: home.folder, endOffset: end, scannedBytes: this.#scannedBytes })
+  }
+
+  #replayTo(offset: number): void {
+    const { home, now } = this.#options
+    const epochs = this.#epochsUnknown ? this.#state.epochs : undefined
+    replayProducers({ ...this.#state, home, now, upTo: offset, epochs })
   }
 
   get #allowGaps(): boolean {

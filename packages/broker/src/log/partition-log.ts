@@ -1,16 +1,17 @@
 import { ErrorCode } from '@millrace/kafka'
-import { type Clock, joinPath, type Timers } from '@millrace/std'
+import { type Clock, joinPath } from '@millrace/std'
 import type { FlushWaiter } from './ack-queue.ts'
 import { type AppendOptions, type AppendResult, rejected } from './append.ts'
 import { replaceFile, syncFile, writeFile } from './durable-file.ts'
-import type { FlushScheduler } from './flush-scheduler.ts'
 import type { EpochEndOffset, EpochEntry, LeaderEpochs } from './leader-epochs.ts'
 import { type AppendHost, LogAppender } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogEvent, type LogMetrics, newLogMetrics } from './log-event.ts'
 import { LogFile, LogSuffix, segmentFile } from './log-files.ts'
-import { type FlushHost, LogFlusher } from './log-flusher.ts'
+import { type FlushHost, isDiskFull, LogFlusher } from './log-flusher.ts'
 import { loadLog } from './log-loader.ts'
+import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
+import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
 import { failedRead, LogReader, type ReadOptions, type ReadResult } from './log-reader.ts'
 import {
   findByTimestamp,
@@ -21,37 +22,11 @@ import {
 } from './offset-lookup.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
-import { segmentsToDelete } from './retention.ts'
 import { Segment, type SegmentHome } from './segment.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { SegmentList } from './segment-list.ts'
-import { TailCache, type TailCacheBudget } from './tail-cache.ts'
+import { TailCache } from './tail-cache.ts'
 import { formatLeaderEpochs } from './text-files.ts'
-
-/** Hears about a log, besides its answers. Called synchronously: do little. */
-export interface LogListener {
-  /** Consumers may see more. */
-  highWatermarkAdvanced?(log: PartitionLog): void
-  /** `log` is undefined for what concerns the data folder as a whole. */
-  event?(log: PartitionLog | undefined, event: LogEvent): void
-}
-
-export interface PartitionLogOptions {
-  readonly topic: string
-  readonly partition: number
-  readonly home: SegmentHome
-  readonly config: LogConfig
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly flushes: FlushScheduler
-  readonly tailBudget: TailCacheBudget
-  readonly listener: LogListener
-  /** The broker was shut down in order. */
-  readonly clean: boolean
-  /** From the data folder's checkpoints; 0 when there is none. */
-  readonly recoveryPoint: number
-  readonly logStartOffset: number
-}
 
 /** `offline`: a write or sync failed; nothing is taken or acknowledged any more. */
 export type LogState = 'online' | 'offline' | 'closed'
@@ -66,7 +41,7 @@ export type LogState = 'online' | 'offline' | 'closed'
  * const result = log.append(records, { leaderEpoch: 0 })
  * if (result.errorCode === ErrorCode.NONE) log.whenFlushed(result.lastOffset + 1, reply)
  */
-export class PartitionLog implements FlushHost, AppendHost {
+export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   readonly topic: string
   readonly partition: number
   readonly folder: string
@@ -81,10 +56,10 @@ export class PartitionLog implements FlushHost, AppendHost {
   readonly #reader: LogReader
   readonly #appender: LogAppender
   readonly #flusher: LogFlusher
+  readonly #trimmer: LogTrimmer
   readonly #files: SegmentFiles
   #config: LogConfig
   #state: LogState = 'online'
-  #logStartOffset: number
   /** Acks up to here wait for a flush although the mode is `none`: flush.messages was reached. */
   #flushRequiredTo = -1
   /** Wall clock of the first append after the last flush, or -1. */
@@ -113,11 +88,21 @@ export class PartitionLog implements FlushHost, AppendHost {
     this.#segments = new SegmentList(loaded.segments)
     this.#producers = loaded.producers
     this.#epochs = loaded.epochs
-    this.#logStartOffset = loaded.logStartOffset
     this.#changed = !loaded.clean
     this.#cache = new TailCache(options.tailBudget)
     this.#reader = new LogReader(this.#segments, this.#cache, this.metrics)
     this.#files = new SegmentFiles({ home: options.home, timers: options.timers, snapshots: loaded.snapshots })
+    this.#trimmer = new LogTrimmer({
+      host: this,
+      home: options.home,
+      segments: this.#segments,
+      producers: this.#producers,
+      epochs: this.#epochs,
+      files: this.#files,
+      metrics: this.metrics,
+      report: (event) => this.#report(event),
+      logStartOffset: loaded.logStartOffset,
+    })
     this.#appender = new LogAppender({
       host: this,
       segments: this.#segments,
@@ -151,7 +136,7 @@ export class PartitionLog implements FlushHost, AppendHost {
 
   /** The first offset that can be read. */
   get logStartOffset(): number {
-    return this.#logStartOffset
+    return this.#trimmer.logStartOffset
   }
 
   /** The offset that the next record gets. */
@@ -262,7 +247,7 @@ export class PartitionLog implements FlushHost, AppendHost {
    */
   read(offset: number, maxBytes: number, options: ReadOptions = {}): ReadResult {
     if (this.#state === 'closed') return failedRead(ErrorCode.KAFKA_STORAGE_ERROR)
-    if (offset < this.#logStartOffset || offset > this.endOffset) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE)
+    if (offset < this.logStartOffset || offset > this.endOffset) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE)
     return this.#reader.read(offset, maxBytes, Math.min(options.upTo ?? this.highWatermark, this.endOffset), options)
   }
 
@@ -280,13 +265,13 @@ export class PartitionLog implements FlushHost, AppendHost {
       return { ...at(this.highWatermark), leaderEpoch: this.#epochs.latestEpoch }
     }
     if (timestamp === ListOffsetsTimestamp.earliest || timestamp === ListOffsetsTimestamp.earliestLocal) {
-      return at(this.#logStartOffset)
+      return at(this.logStartOffset)
     }
     if (timestamp < 0 && timestamp !== ListOffsetsTimestamp.maxTimestamp) return noTimestampOffset
     const found =
       timestamp === ListOffsetsTimestamp.maxTimestamp
-        ? findMaxTimestamp(this.#segments, this.#logStartOffset)
-        : findByTimestamp(this.#segments, timestamp, this.#logStartOffset)
+        ? findMaxTimestamp(this.#segments, this.logStartOffset)
+        : findByTimestamp(this.#segments, timestamp, this.logStartOffset)
     return found.offset >= this.highWatermark ? noTimestampOffset : found
   }
 
@@ -303,9 +288,7 @@ export class PartitionLog implements FlushHost, AppendHost {
     if (this.#state !== 'online') return ErrorCode.KAFKA_STORAGE_ERROR
     const target = offset === -1 ? this.highWatermark : offset
     if (target < 0 || target > this.highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
-    if (target <= this.#logStartOffset) return ErrorCode.NONE
-    this.#logStartOffset = target
-    this.#epochs.truncateStart(target)
+    this.#trimmer.moveStartTo(target)
     this.applyRetention()
     return ErrorCode.NONE
   }
@@ -315,23 +298,28 @@ export class PartitionLog implements FlushHost, AppendHost {
     if (this.#state !== 'online') return 0
     const now = this.#clock.now()
     this.#producers.expire(now - this.#config.producerIdExpirationMs)
-    const { logStartOffset, highWatermark } = this
-    const plan = segmentsToDelete(this.#segments, this.#config, { now, logStartOffset, highWatermark })
-    if (plan.count === 0) return 0
     try {
-      if (plan.count === this.#segments.length) this.roll()
-      for (const reason of plan.reasons) {
-        const segment = this.#segments.removeFirst()
-        this.#files.delete(segment, this.#config.fileDeleteDelayMs)
-        this.metrics.deletedSegments++
-        this.#report({ kind: 'segment-deleted', file: segment.file.path, reason })
-      }
+      return this.#trimmer.applyRetention(now)
     } catch (cause) {
-      this.writeFailed(cause as Error)
+      if (isDiskFull(cause)) this.diskFull(this.folder)
+      else this.writeFailed(cause as Error)
+      return 0
     }
-    this.#logStartOffset = Math.max(this.#logStartOffset, this.#segments.first.baseOffset)
-    this.#epochs.truncateStart(this.#logStartOffset)
-    return plan.count
+  }
+
+  /**
+   * Drops the records from `offset` on; a batch that contains it goes as a whole. What was acknowledged is dropped too:
+   * not for a log that producers write to.
+   */
+  async truncateTo(offset: number): Promise<void> {
+    await this.#flusher.idle()
+    if (this.#state !== 'online' || offset >= this.endOffset) return
+    this.#appender.endOffset = this.#trimmer.truncateTo(offset, this.#clock.now())
+    this.#changed = true
+    this.#cache.clear()
+    this.#reader.forgetPlaces()
+    this.#flusher.truncated(this.endOffset)
+    await this.#flusher.flush()
   }
 
   /** Closes the active segment, if it holds anything, and starts the next one. */

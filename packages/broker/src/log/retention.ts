@@ -3,22 +3,16 @@ import type { SegmentList } from './segment-list.ts'
 
 export type DeletionReason = 'time' | 'size' | 'log-start'
 
-/** How many segments from the oldest on may go, and why. `length` itself means the active one as well. */
-export interface DeletionPlan {
-  readonly count: number
-  readonly reasons: readonly DeletionReason[]
-}
-
 /**
  * Whole segments only, oldest first, and only below the high watermark (Kafka's `UnifiedLog.deleteOldSegments`): those
  * before the log start offset, those whose newest record is older than `retention.ms`, and those without which the log
- * still has `retention.bytes`.
+ * still has `retention.bytes`. Answers the reason for each, from the oldest on; the active segment may be among them.
  */
 export function segmentsToDelete(
   segments: SegmentList,
   config: LogConfig,
   bounds: { readonly now: number; readonly logStartOffset: number; readonly highWatermark: number },
-): DeletionPlan {
+): DeletionReason[] {
   const reasons: DeletionReason[] = []
   const byPolicy = config.cleanupPolicy.includes('delete')
   let excess = byPolicy && config.retentionBytes >= 0 ? segments.sizeInBytes - config.retentionBytes : -1
@@ -33,5 +27,5 @@ export function segmentsToDelete(
     else break
     excess -= segment.size
   }
-  return { count: reasons.length, reasons }
+  return reasons
 }

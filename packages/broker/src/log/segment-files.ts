@@ -16,6 +16,10 @@ export class SegmentFiles {
     this.#snapshots = options.snapshots
   }
 
+  get snapshots(): Set<number> {
+    return this.#snapshots
+  }
+
   /** A producer snapshot was, or is about to be, written. */
   addSnapshot(offset: number): void {
     this.#snapshots.add(offset)

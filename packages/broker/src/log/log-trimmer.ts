@@ -1,0 +1,113 @@
+import { lastOffset } from '@millrace/kafka'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import type { LogConfig } from './log-config.ts'
+import type { LogEventListener, LogMetrics } from './log-event.ts'
+import type { ProducerState } from './producer-state.ts'
+import { replayProducers } from './producer-replay.ts'
+import { segmentsToDelete } from './retention.ts'
+import type { SegmentHome } from './segment.ts'
+import type { SegmentFiles } from './segment-files.ts'
+import type { SegmentList } from './segment-list.ts'
+
+/** What the trimmer asks of its log. */
+export interface TrimHost {
+  readonly config: LogConfig
+  readonly highWatermark: number
+  /** Closes the active segment and starts the next one. */
+  roll(): void
+}
+
+/** Takes records away at either end of a log: the oldest by retention or by order, the newest by truncation. */
+export class LogTrimmer {
+  readonly #host: TrimHost
+  readonly #home: SegmentHome
+  readonly #segments: SegmentList
+  readonly #producers: ProducerState
+  readonly #epochs: LeaderEpochs
+  readonly #files: SegmentFiles
+  readonly #metrics: LogMetrics
+  readonly #report: LogEventListener
+  /** The first offset that can be read. */
+  logStartOffset: number
+
+  constructor(options: {
+    host: TrimHost
+    home: SegmentHome
+    segments: SegmentList
+    producers: ProducerState
+    epochs: LeaderEpochs
+    files: SegmentFiles
+    metrics: LogMetrics
+    report: LogEventListener
+    logStartOffset: number
+  }) {
+    this.#host = options.host
+    this.#home = options.home
+    this.#segments = options.segments
+    this.#producers = options.producers
+    this.#epochs = options.epochs
+    this.#files = options.files
+    this.#metrics = options.metrics
+    this.#report = options.report
+    this.logStartOffset = options.logStartOffset
+  }
+
+  /** Answers how many segments were deleted. Throws what the file system throws. */
+  applyRetention(now: number): number {
+    const { config, highWatermark } = this.#host
+    const { logStartOffset } = this
+    const plan = segmentsToDelete(this.#segments, config, { now, logStartOffset, highWatermark })
+    if (plan.length === 0) return 0
+    if (plan.length === this.#segments.length) this.#host.roll()
+    for (const reason of plan) {
+      const segment = this.#segments.removeFirst()
+      this.moveStartTo(this.#segments.first.baseOffset)
+      this.#files.delete(segment, config.fileDeleteDelayMs)
+      this.#metrics.deletedSegments++
+      this.#report({ kind: 'segment-deleted', file: segment.file.path, reason })
+    }
+    return plan.length
+  }
+
+  /** The start of the log never goes back. */
+  moveStartTo(offset: number): void {
+    if (offset <= this.logStartOffset) return
+    this.logStartOffset = offset
+    this.#epochs.truncateStart(offset)
+  }
+
+  /**
+   * Cuts the log off before the batch that contains `offset`, and brings the producers and epochs to the state as of
+   * there. Answers the new end.
+   */
+  truncateTo(offset: number, now: number): number {
+    const { indexIntervalBytes } = this.#host.config
+    while (this.#segments.length > 1 && this.#segments.active.baseOffset >= offset) {
+      const segment = this.#segments.removeLast()
+      this.#files.delete(segment, 0)
+      this.#report({ kind: 'segment-deleted', file: segment.file.path, reason: 'truncated' })
+    }
+    const active = this.#segments.active
+    let end = active.baseOffset
+    let position = 0
+    const scan = active.scan(0, 'headers')
+    while (scan.next() === 0 && lastOffset(scan.bytes, scan.at) < offset) {
+      end = lastOffset(scan.bytes, scan.at) + 1
+      position = scan.position + scan.size
+    }
+    active.truncate(position, end, indexIntervalBytes)
+    this.#files.removeSnapshots((snapshot) => snapshot <= end)
+    this.#epochs.truncateEnd(end)
+    this.#producers.clear()
+    replayProducers({
+      home: this.#home,
+      segments: [...this.#segments],
+      snapshots: this.#files.snapshots,
+      producers: this.#producers,
+      now,
+      upTo: end,
+    })
+    this.logStartOffset = Math.min(this.logStartOffset, end)
+    return end
+  }
+}

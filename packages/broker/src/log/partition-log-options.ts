@@ -1,0 +1,32 @@
+import type { Clock, Timers } from '@millrace/std'
+import type { FlushScheduler } from './flush-scheduler.ts'
+import type { LogConfig } from './log-config.ts'
+import type { LogEvent } from './log-event.ts'
+import type { PartitionLog } from './partition-log.ts'
+import type { SegmentHome } from './segment.ts'
+import type { TailCacheBudget } from './tail-cache.ts'
+
+/** Hears about a log, besides its answers. Called synchronously: do little. */
+export interface LogListener {
+  /** Consumers may see more. */
+  highWatermarkAdvanced?(log: PartitionLog): void
+  /** `log` is undefined for what concerns the data folder as a whole. */
+  event?(log: PartitionLog | undefined, event: LogEvent): void
+}
+
+export interface PartitionLogOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly home: SegmentHome
+  readonly config: LogConfig
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly flushes: FlushScheduler
+  readonly tailBudget: TailCacheBudget
+  readonly listener: LogListener
+  /** The broker was shut down in order. */
+  readonly clean: boolean
+  /** From the data folder's checkpoints; 0 when there is none. */
+  readonly recoveryPoint: number
+  readonly logStartOffset: number
+}

@@ -1,0 +1,52 @@
+import { BatchCheck, baseOffset, lastOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import { LogSuffix, segmentFile } from './log-files.ts'
+import { decodeProducerSnapshot } from './producer-snapshot.ts'
+import type { ProducerState } from './producer-state.ts'
+import type { Segment, SegmentHome } from './segment.ts'
+
+export interface ReplayOptions {
+  readonly home: SegmentHome
+  readonly segments: readonly Segment[]
+  /** Offsets of the snapshots in the folder; broken ones are removed. */
+  readonly snapshots: Set<number>
+  readonly producers: ProducerState
+  /** Wall clock, milliseconds: stands for the time of the replayed appends, which is not known. */
+  readonly now: number
+  readonly upTo: number
+  /** To be filled from the headers of all batches, where the checkpoint is missing. */
+  readonly epochs?: LeaderEpochs | undefined
+}
+
+/**
+ * Brings the producers to the state as of `upTo`: from the newest sound snapshot and the headers of the batches after
+ * it.
+ */
+export function replayProducers(options: ReplayOptions): void {
+  const { epochs, home, now, producers, segments, snapshots, upTo } = options
+  const fs = home.fileSystem
+  let from = segments[0]?.baseOffset ?? upTo
+  for (const offset of [...snapshots].sort((a, b) => b - a)) {
+    if (offset > upTo) continue
+    const path = segmentFile(home.folder, offset, LogSuffix.snapshot)
+    if (decodeProducerSnapshot(fs.readFile(path), producers)) {
+      from = Math.max(from, offset)
+      break
+    }
+    snapshots.delete(offset)
+    fs.remove(path)
+  }
+  for (const segment of segments) {
+    if (segment.size === 0 || (segment.endOffset <= from && !epochs)) continue
+    const scan = segment.scan(epochs ? 0 : segment.offsetIndex.lookup(from), 'headers')
+    while (scan.next() === BatchCheck.ok) {
+      const offset = baseOffset(scan.bytes, scan.at)
+      if (lastOffset(scan.bytes, scan.at) >= upTo) break
+      epochs?.assign(partitionLeaderEpoch(scan.bytes, scan.at), offset)
+      if (offset >= from && producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) {
+        producers.update(scan.bytes, scan.at, now)
+      }
+    }
+    if (segment !== segments.at(-1)) segment.close()
+  }
+}
