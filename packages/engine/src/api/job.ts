@@ -1,6 +1,7 @@
 import { MillraceError } from '@millrace/std'
 import { GraphBuilder } from '../graph/graph-builder.ts'
 import type { LogicalGraph } from '../graph/node.ts'
+import { defaultMaxParallelism } from '../state/key-group.ts'
 import { type Duration, positiveDurationMs } from '../time/duration.ts'
 import { StreamExecutionEnvironment } from './environment.ts'
 import { checkCallback, checkOptions, describe } from './options.ts'
@@ -98,12 +99,6 @@ export function buildGraph(definition: JobDefinition, overrides: { readonly para
     }
   }
   return graph
-}
-
-/** Flink's rule: one and a half times the parallelism, as a power of two, between 128 and 32768. */
-function defaultMaxParallelism(parallelism: number): number {
-  const wanted = 2 ** Math.ceil(Math.log2(parallelism + Math.floor(parallelism / 2)))
-  return Math.min(Math.max(wanted, 128), largestMaxParallelism)
 }
 
 /** @throws MillraceError `API_BAD_PARALLELISM` */

@@ -134,8 +134,8 @@ class CollectionReader<T> implements SourceReader<CollectionSplit> {
 
   checkpointComplete(): void {}
 
-  pendingRecords(): number | undefined {
-    return this.#position === undefined ? undefined : this.#records.length - this.#position
+  pendingRecords(): number {
+    return this.#position === undefined ? 0 : this.#records.length - this.#position
   }
 
   close(): Promise<void> {

@@ -1,0 +1,138 @@
+import type { Clock, TimerHandle, Timers } from '@millrace/std'
+import type { ProcessingTimer, ProcessingTimeService } from '../time/processing-time.ts'
+
+/** The longest delay that the host's timers take. */
+const longestDelayMs = 2 ** 31 - 1
+
+interface Alarm extends ProcessingTimer {
+  readonly timestamp: number
+  readonly order: number
+  callback: ((timestamp: number) => void) | undefined
+}
+
+/**
+ * Processing time of one task: a heap of alarms and one timer of the host for the earliest. `deliver` puts the firing
+ * into the task's mailbox.
+ */
+export class TaskProcessingTimeService implements ProcessingTimeService {
+  readonly #clock: Clock
+  readonly #timers: Timers
+  readonly #deliver: (mail: () => void) => void
+  readonly #heap: Alarm[] = []
+  #order = 0
+  #handle: TimerHandle | undefined
+  #handleTime = Number.POSITIVE_INFINITY
+  #delivered = false
+  #closed = false
+
+  constructor(clock: Clock, timers: Timers, deliver: (mail: () => void) => void) {
+    this.#clock = clock
+    this.#timers = timers
+    this.#deliver = deliver
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  register(timestamp: number, callback: (timestamp: number) => void): ProcessingTimer {
+    const alarm: Alarm = {
+      timestamp,
+      order: this.#order++,
+      callback,
+      cancel: () => {
+        // Stays in the heap until its time: cancelling is rare, and the alarm is small.
+        alarm.callback = undefined
+      },
+    }
+    if (!this.#closed) {
+      this.#push(alarm)
+      this.#arm()
+    }
+    return alarm
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#heap.length = 0
+    this.#disarm()
+  }
+
+  /** Fires what is due, in the order of time; the clock may have moved on meanwhile. */
+  readonly #fire = (): void => {
+    this.#delivered = false
+    for (let first = this.#heap[0]; first && first.timestamp <= this.now(); first = this.#heap[0]) {
+      this.#pop()
+      first.callback?.(first.timestamp)
+      if (this.#closed) return
+    }
+    this.#arm()
+  }
+
+  #arm(): void {
+    while (this.#heap[0] && this.#heap[0].callback === undefined) this.#pop()
+    const first = this.#heap[0]
+    if (!first || this.#delivered) return
+    const delay = first.timestamp - this.now()
+    if (delay <= 0) {
+      this.#disarm()
+      this.#post()
+    } else if (first.timestamp < this.#handleTime) {
+      this.#disarm()
+      this.#handleTime = first.timestamp
+      // The host rounds delays down: a fraction of a millisecond early would find nothing due.
+      this.#handle = this.#timers.schedule(Math.min(Math.ceil(delay), longestDelayMs), this.#onTimer)
+    }
+  }
+
+  readonly #onTimer = (): void => {
+    this.#handle = undefined
+    this.#handleTime = Number.POSITIVE_INFINITY
+    this.#post()
+  }
+
+  #post(): void {
+    if (this.#delivered) return
+    this.#delivered = true
+    this.#deliver(this.#fire)
+  }
+
+  #disarm(): void {
+    if (this.#handle !== undefined) this.#timers.cancel(this.#handle)
+    this.#handle = undefined
+    this.#handleTime = Number.POSITIVE_INFINITY
+  }
+
+  #push(alarm: Alarm): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(alarm)
+    while (at > 0) {
+      const parent = (at - 1) >>> 1
+      if (!isBefore(alarm, heap[parent] as Alarm)) break
+      heap[at] = heap[parent] as Alarm
+      at = parent
+    }
+    heap[at] = alarm
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop() as Alarm
+    if (heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Alarm, heap[child] as Alarm)) child++
+      if (!isBefore(heap[child] as Alarm, last)) break
+      heap[at] = heap[child] as Alarm
+      at = child
+    }
+    heap[at] = last
+  }
+}
+
+function isBefore(a: Alarm, b: Alarm): boolean {
+  return a.timestamp < b.timestamp || (a.timestamp === b.timestamp && a.order < b.order)
+}

@@ -1,0 +1,32 @@
+import type { SinkWriter } from '../connector/sink.ts'
+import type { Batch } from '../element/batch.ts'
+import type { Operator } from '../operators/operator.ts'
+
+/** The end of a task: hands batches to a sink's writer. */
+export class SinkOperator implements Operator {
+  readonly name: string
+  readonly writer: SinkWriter
+
+  constructor(name: string, writer: SinkWriter) {
+    this.name = name
+    this.writer = writer
+  }
+
+  open(): void {}
+
+  processBatch(batch: Batch): void {
+    this.writer.write(batch)
+  }
+
+  processWatermark(): void {}
+
+  processStatus(): void {}
+
+  endInput(): void {}
+
+  snapshot(): undefined {
+    return undefined
+  }
+
+  close(): void {}
+}
