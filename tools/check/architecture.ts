@@ -29,9 +29,11 @@ export const layers: Record<string, Record<string, readonly string[]>> = {
     checkpoint: ['state'],
     messages: ['checkpoint', 'graph'],
     codegen: ['operators', 'graph'],
-    runtime: ['operators', 'checkpoint', 'messages', 'codegen'],
+    // Compiles chains to learn their layouts, so it stands above codegen.
+    plan: ['codegen'],
+    runtime: ['operators', 'checkpoint', 'messages', 'plan'],
     worker: ['runtime'],
-    coordinator: ['graph', 'checkpoint', 'messages'],
+    coordinator: ['plan', 'checkpoint', 'messages'],
   },
   kafka: {
     errors: [],

@@ -1,3 +1,4 @@
+export { type HarnessOutput, JobHarness, jobHarness, type JobHarnessOptions } from './job-harness.ts'
 export { ManualClock } from './manual-clock.ts'
 export { MemoryFileSystem } from './memory-filesystem.ts'
 export { type DiskOperation, SimulatedCrash, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'

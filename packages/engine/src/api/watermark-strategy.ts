@@ -28,6 +28,9 @@ export interface WatermarkStrategyBuilder<T> extends Strategy<T> {
   withIdleness(timeout: Duration): WatermarkStrategyBuilder<T>
 }
 
+/** How event time is found and watermarks are made. */
+export type WatermarkStrategy<T> = Strategy<T>
+
 /**
  * Flink's names for the strategies.
  * https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/event-time/generating_watermarks/

@@ -18,9 +18,9 @@ export class SinkOperator implements Operator {
     this.writer.write(batch)
   }
 
-  processWatermark(): void {}
+  processWatermark(_timestamp: number): void {}
 
-  processStatus(): void {}
+  processStatus(_idle: boolean): void {}
 
   endInput(): void {}
 
