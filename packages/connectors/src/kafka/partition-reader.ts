@@ -1,11 +1,10 @@
 import type { BatchOrigin, ReaderOutput } from '@millrace/engine'
 import {
   BatchCheck,
-  batchSize,
   CorruptBatchError,
   indexRecords,
-  isControl,
   lastOffset,
+  type PartitionBatches,
   RecordIndex,
 } from '@millrace/kafka'
 import type { RowCollector } from './row-collector.ts'
@@ -15,12 +14,8 @@ const MAX_BATCH_ROWS = 2048
 /** Batches of a producer are put together until so many records are there. */
 const ENOUGH_ROWS = 1024
 
-/** Whole record batches of one partition, as they were fetched. */
-export interface FetchedBytes {
-  readonly bytes: Uint8Array
-  readonly from: number
-  readonly to: number
-}
+/** What the consumer handed over of one partition. */
+export type FetchedBatches = Pick<PartitionBatches, 'bytes' | 'starts' | 'nextOffset'>
 
 /** Turns the fetched bytes of one partition into batches for the engine. */
 export class PartitionReader {
@@ -30,10 +25,14 @@ export class PartitionReader {
   readonly stopOffset: number | undefined
   /** The offset after the last record that was emitted or passed over. */
   position: number
+  /** The offset after the partition's last record, as the last fetch said; -1 before that. */
+  highWatermark = -1
   readonly #collector: RowCollector
   readonly #index = new RecordIndex()
-  readonly #queue: FetchedBytes[] = []
-  #at = 0
+  readonly #queue: FetchedBatches[] = []
+  #queuedBytes = 0
+  /** Which batch of the head of the queue is next. */
+  #batch = 0
   /** The next record in the index; equal to its count when a new record batch is to be indexed. */
   #next = 0
   readonly #origin: BatchOrigin
@@ -67,10 +66,15 @@ export class PartitionReader {
     return this.#queue.length > 0 && !this.isFinished
   }
 
-  /** `bytes` must not change until they have been emitted. */
-  add(fetched: FetchedBytes): void {
-    if (this.#queue.length === 0) this.#at = fetched.from
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /** The bytes must not change until they have been emitted. */
+  add(fetched: FetchedBatches): void {
+    if (this.isFinished) return
     this.#queue.push(fetched)
+    this.#queuedBytes += fetched.bytes.byteLength
   }
 
   /** Emits the next batch, if there are records for one. False: nothing is left to read. */
@@ -83,22 +87,23 @@ export class PartitionReader {
       this.#collect()
     }
     if (collector.rowCount > 0) output.emit(collector.take(this.#origin), this.splitId)
-    if (this.isFinished) this.#queue.length = 0
+    if (this.isFinished) {
+      this.#queue.length = 0
+      this.#queuedBytes = 0
+    }
     return this.hasMore
   }
 
   /** Indexes the record batch at the current place. False: it held nothing to read. */
   #nextRecordBatch(): boolean {
-    const { bytes, to } = this.#queue[0] as FetchedBytes
-    const at = this.#at
-    if (at >= to) {
+    const { bytes, starts, nextOffset } = this.#queue[0] as FetchedBatches
+    const at = starts[this.#batch]
+    if (at === undefined) {
       this.#queue.shift()
-      this.#at = this.#queue[0]?.from ?? 0
-      return false
-    }
-    const last = lastOffset(bytes, at)
-    if (last < this.position || isControl(bytes, at)) {
-      this.#passBatch(bytes, at, last)
+      this.#queuedBytes -= bytes.byteLength
+      this.#batch = 0
+      // Beyond the last record there may be markers, or offsets that compaction has emptied.
+      this.position = Math.max(this.position, nextOffset)
       return false
     }
     const check = indexRecords(bytes, at, this.#index)
@@ -109,13 +114,8 @@ export class PartitionReader {
     while (first < count && (offsets[first] as number) < this.position) first++
     this.#next = first
     if (first < count) return true
-    this.#passBatch(bytes, at, last)
+    this.#passBatch(bytes, at)
     return false
-  }
-
-  #passBatch(bytes: Uint8Array, at: number, last: number): void {
-    this.#at = at + batchSize(bytes, at)
-    this.position = Math.max(this.position, last + 1)
   }
 
   #collect(): void {
@@ -130,10 +130,14 @@ export class PartitionReader {
     this.#collector.collect(index, this.#next, end)
     this.position = (index.offsets[end - 1] as number) + 1
     this.#next = end
-    if (end === index.count) {
-      const { bytes } = this.#queue[0] as FetchedBytes
-      // The last offset of a batch may lie past its last record (compacted topics).
-      this.#passBatch(bytes, this.#at, lastOffset(bytes, this.#at))
-    }
+    if (end < index.count) return
+    const { bytes, starts } = this.#queue[0] as FetchedBatches
+    this.#passBatch(bytes, starts[this.#batch] as number)
+  }
+
+  /** The last offset of a batch may lie past its last record (compacted topics). */
+  #passBatch(bytes: Uint8Array, at: number): void {
+    this.position = Math.max(this.position, lastOffset(bytes, at) + 1)
+    this.#batch++
   }
 }

@@ -1,5 +1,5 @@
 import { type Batch, type Column, type ReaderOutput, schema } from '@millrace/engine'
-import { type CompressionType, RecordBatchBuilder } from '@millrace/kafka'
+import { type CompressionType, lastOffset, RecordBatchBuilder } from '@millrace/kafka'
 import { asBuffer, utf8 } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -71,9 +71,16 @@ function columns(onBadRecord: OnBadRecord = failOnBadRecord): ColumnRowCollector
   return new ColumnRowCollector({ schema: event, decoder, onBadRecord })
 }
 
+/** Hands the batches over as one answer of the broker. */
 function add(reader: PartitionReader, ...batches: Uint8Array[]): void {
-  const bytes = Buffer.concat(batches)
-  reader.add({ bytes, from: 0, to: bytes.byteLength })
+  const starts: number[] = []
+  let at = 0
+  for (const batch of batches) {
+    starts.push(at)
+    at += batch.byteLength
+  }
+  const last = batches.at(-1) as Uint8Array
+  reader.add({ bytes: Buffer.concat(batches), starts, nextOffset: lastOffset(last, 0) + 1 })
 }
 
 describe('reading a partition', () => {
