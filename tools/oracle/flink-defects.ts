@@ -1,0 +1,71 @@
+import type { Case, OutputItem } from './case.ts'
+
+/** Where Flink 2.3 itself is wrong in a case, and which of the outputs are not touched by it. */
+export interface FlinkDefect {
+  /** What in the input brings it about. */
+  readonly proof: string
+  readonly isSound: (output: OutputItem) => boolean
+}
+
+/** Undefined when none of the known defects can show in the case. */
+export function flinkDefects(recorded: Case): FlinkDefect | undefined {
+  return lostSessions(recorded) ?? sharedMinMax(recorded)
+}
+
+interface Session {
+  start: number
+  end: number
+  /** Came from merging: its state lives under another window's name. */
+  merged: boolean
+}
+
+/**
+ * Session windows with a dynamic gap: when the window of a new element is exactly one that came from merging, Flink's
+ * MergingWindowSet takes the new window for a new one and what was gathered under the old name is lost. (With a fixed
+ * gap a merged window is always longer than that of an element.)
+ */
+function lostSessions({ program, input }: Case): FlinkDefect | undefined {
+  const window = program.window as { type?: string; dynamicGap?: { base: number; mod: number; step: number } } | undefined
+  const gap = window?.dynamicGap
+  if (program.type !== 'window' || gap === undefined) return undefined
+  const keys = new Map<string, Session[]>()
+  const lost = new Map<string, string>()
+  let now = 0
+  for (const [index, item] of input.entries()) {
+    if (item.p !== undefined) now = item.p
+    if (item.e === undefined) continue
+    const [name, timestamp, value] = item.e
+    const key = program.keyed === false ? '' : name
+    const at = program.time === 'processing' ? now : timestamp
+    const start = at
+    const end = at + gap.base + ((((value as number) % gap.mod) + gap.mod) % gap.mod) * gap.step
+    const sessions = keys.get(key) ?? []
+    const touched = sessions.filter((session) => session.start <= end && session.end >= start)
+    const same = touched.find((session) => session.start === start && session.end === end)
+    if (same?.merged) lost.set(key, `item ${index} is the session [${start}, ${end}) that came from merging`)
+    const joined: Session = {
+      start: Math.min(start, ...touched.map((session) => session.start)),
+      end: Math.max(end, ...touched.map((session) => session.end)),
+      merged: false,
+    }
+    // Sessions that are over stay here: a false alarm costs nothing, the case is compared whole first.
+    joined.merged = touched.some((session) => session.merged || session.start !== joined.start || session.end !== joined.end)
+    keys.set(key, [...sessions.filter((session) => !touched.includes(session)), joined])
+  }
+  if (lost.size === 0) return undefined
+  return {
+    proof: [...lost].map(([key, proof]) => `key ${key || 'null'}: ${proof}, and Flink loses its state`).join('; '),
+    isSound: (output) => !lost.has(output.key ?? ''),
+  }
+}
+
+/** Sliding min and max on heap state write into the one record object that all windows of an element share. */
+function sharedMinMax({ program }: Case): FlinkDefect | undefined {
+  const window = program.window as { type?: string } | undefined
+  const fn = program.function as { type?: string } | undefined
+  if (program.type !== 'window' || window?.type !== 'sliding' || !['min', 'max'].includes(fn?.type ?? '')) return undefined
+  return {
+    proof: 'windows of one element share the record that min and max write into',
+    isSound: (output) => output.out !== 'main',
+  }
+}

@@ -1,0 +1,31 @@
+import type { Case } from './case.ts'
+import { difference } from './compare.ts'
+import { flinkDefects } from './flink-defects.ts'
+import { runCase } from './run-case.ts'
+import { Unsupported } from './unsupported.ts'
+
+export interface Verdict {
+  readonly verdict: 'PASS' | 'FAIL' | 'N/A'
+  readonly detail: string
+}
+
+/** Runs a case and compares. */
+export async function judge(recorded: Case): Promise<Verdict> {
+  if (recorded.program === undefined || recorded.output === undefined) {
+    return { verdict: 'N/A', detail: `the family ${recorded.family} comes later` }
+  }
+  let differs: string | undefined
+  const defect = flinkDefects(recorded)
+  try {
+    const actual = await runCase(recorded)
+    differs = difference(recorded, actual)
+    if (differs !== undefined && defect !== undefined) {
+      differs = difference({ ...recorded, output: recorded.output.filter(defect.isSound) }, actual.filter(defect.isSound))
+      if (differs === undefined) return { verdict: 'PASS', detail: `but for what Flink itself has wrong: ${defect.proof}` }
+    }
+  } catch (error) {
+    if (error instanceof Unsupported) return { verdict: 'N/A', detail: error.message }
+    return { verdict: 'FAIL', detail: error instanceof Error ? error.message : String(error) }
+  }
+  return differs === undefined ? { verdict: 'PASS', detail: '' } : { verdict: 'FAIL', detail: differs }
+}
