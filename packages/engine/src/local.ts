@@ -2,6 +2,7 @@ import { hostSystem, MillraceError, type System } from '@millrace/std'
 import { buildGraph, isJobDefinition, type JobDefinition } from './api/job.ts'
 import { checkOptions, describe } from './api/options.ts'
 import type { RunSettings } from './connector/source.ts'
+import { describeJob, explainJob, type JobDescription } from './plan/explain.ts'
 import { planJob } from './plan/plan-job.ts'
 import { JobExecution, type JobResult } from './runtime/job-execution.ts'
 import type { JobMetrics } from './runtime/metrics.ts'
@@ -84,4 +85,17 @@ export async function executeJob(definition: JobDefinition, options: ExecuteOpti
     metrics: () => execution.metrics(),
     [Symbol.asyncDispose]: cancel,
   }
+}
+
+/**
+ * How a job will run, as text: its tasks, the operators that are chained in each, edges with their partitioning, the
+ * layout of records on every step, and the line of the job's module that added it. Runs nothing.
+ */
+export function explain(definition: JobDefinition, options: { readonly parallelism?: number } = {}): string {
+  return explainJob(planJob(buildGraph(definition, options)))
+}
+
+/** As {@link explain}, as data. */
+export function describePlan(definition: JobDefinition, options: { readonly parallelism?: number } = {}): JobDescription {
+  return describeJob(planJob(buildGraph(definition, options)))
 }

@@ -233,7 +233,8 @@ function projectionOf(node: SourceNode, next: readonly Target[]): readonly strin
     if (read === undefined) return undefined
     for (const name of read) fields.add(name)
   }
-  return [...fields]
+  // In the order of the schema, so that a plan does not depend on how it was walked.
+  return node.source.schema.fields.map((field) => field.name).filter((name) => fields.has(name))
 }
 
 function isStateless(node: OperatorNode): node is StatelessNode {
