@@ -23,6 +23,14 @@ export function errorByCode(code: number): ErrorInfo {
   return byCode.get(code) ?? (byCode.get(ErrorCode.UNKNOWN_SERVER_ERROR) as ErrorInfo)
 }
 
+const FIXES: Partial<Record<ErrorCategory, string>> = {
+  retriable: 'This may pass: try again.',
+  refresh: 'This may pass: try again.',
+  abortable: 'Abort the transaction, then go on.',
+  recoverable: 'Close this producer or consumer and start a new one.',
+  configuration: 'Change the setting, or have the right granted, that the message names.',
+}
+
 /**
  * An error that a broker answered. Its stable code is `KAFKA_` and Kafka's name.
  *
@@ -45,7 +53,11 @@ export class KafkaError extends MillraceError {
     const info = errorByCode(kafkaCode)
     const unknown = info.code === kafkaCode ? '' : ` (unknown code ${kafkaCode})`
     const what = `${info.name}${unknown}: ${detail ?? info.message}`
-    super(`KAFKA_${info.name}`, { message: doing === undefined ? what : `${doing} failed: ${what}` })
+    const fix = FIXES[info.category]
+    super(`KAFKA_${info.name}`, {
+      message: doing === undefined ? what : `${doing} failed: ${what}`,
+      ...(fix === undefined ? {} : { fix }),
+    })
     this.kafkaCode = kafkaCode
     this.kafkaName = info.name
     this.category = info.category

@@ -58,6 +58,8 @@ describe('KafkaError', () => {
     expect(error.message).toBe(
       "Creating topic 'lines' failed: TOPIC_ALREADY_EXISTS: A topic of this name exists already.",
     )
+    expect(error.fix).toBeUndefined()
+    expect(new KafkaError(ErrorCode.REQUEST_TIMED_OUT).fix).toBe('This may pass: try again.')
     expect(new KafkaError(40, undefined, 'retention.ms must be a number').message).toBe(
       'INVALID_CONFIG: retention.ms must be a number',
     )
