@@ -62,9 +62,10 @@ export class SplitWatermarks {
   }
 
   onPeriodicEmit(now: number): void {
-    this.#main.onPeriodicEmit(now, this.#mainOutput)
     for (const split of this.#splits.values()) split.generator.onPeriodicEmit(now, split.deferred)
     this.#combine()
+    // After the splits: a watermark of theirs at this tick keeps the source active.
+    this.#main.onPeriodicEmit(now, this.#mainOutput)
   }
 
   /** No split is assigned: nothing here holds the watermark back. */
