@@ -108,7 +108,10 @@ export class ShardRunner {
     this.#waiting = []
     journal.whenDurable((ok) => {
       if (!ok) this.#failed = true
-      for (const { answer, fail } of waiting) ok ? answer() : fail()
+      for (const { answer, fail } of waiting) {
+        if (ok) answer()
+        else fail()
+      }
     })
   }
 
