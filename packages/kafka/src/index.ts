@@ -174,3 +174,4 @@ export {
   TopicRecord,
 } from './definitions/metadataRecords.ts'
 export * from './records/index.ts'
+export * from './client/index.ts'

@@ -11,6 +11,7 @@ import { backoff, Pulse, retry } from './waiting.ts'
 /** The connection to one address, and how it went so far. */
 interface Link {
   readonly address: Address
+  readonly lane: Lane
   connection: BrokerConnection | undefined
   opening: Promise<BrokerConnection> | undefined
   failures: number
@@ -18,9 +19,16 @@ interface Link {
   retryAt: number
 }
 
+/**
+ * A broker answers the requests of one connection one after the other. What it may hold back for long, fetches and the
+ * requests of a group, therefore goes over connections of its own.
+ */
+export type Lane = 'common' | 'fetch' | 'group'
+
 export interface SendOptions {
   timeoutMs?: number
   maxVersion?: number
+  lane?: Lane
 }
 
 /** A body, or how to make it for the version that was agreed on. */
@@ -60,7 +68,7 @@ export class Cluster {
 
   /** Sends to the broker with this id, connecting to it first if needed. */
   async send<A extends Api>(nodeId: number, api: A, body: Body<A>, options?: SendOptions): Promise<ResponseOf<A>> {
-    return exchange(await this.connection(nodeId), api, body, options)
+    return exchange(await this.connection(nodeId, options?.lane), api, body, options)
   }
 
   /** Sends to whichever broker answers. */
@@ -69,9 +77,9 @@ export class Cluster {
   }
 
   /** The connection to a broker, if it is there and can take requests now. */
-  liveConnection(nodeId: number): BrokerConnection | undefined {
+  liveConnection(nodeId: number, lane: Lane = 'common'): BrokerConnection | undefined {
     const address = this.metadata.brokers.get(nodeId)
-    return address && this.#links.get(linkKey(address))?.connection
+    return address && this.#links.get(linkKey(address, lane))?.connection
   }
 
   /**
@@ -79,14 +87,14 @@ export class Cluster {
    *
    * @throws {ConnectionError} when it cannot be reached or is not known
    */
-  async connection(nodeId: number): Promise<BrokerConnection> {
+  async connection(nodeId: number, lane: Lane = 'common'): Promise<BrokerConnection> {
     const address = this.metadata.brokers.get(nodeId)
     if (!address) {
       this.requestRefresh()
       throw new ConnectionError('KAFKA_UNKNOWN_BROKER', { message: `The cluster has no broker ${nodeId} at present.` })
     }
     try {
-      return await this.#connect(address)
+      return await this.#connect(address, lane)
     } catch (error) {
       this.requestRefresh()
       throw error
@@ -94,9 +102,9 @@ export class Cluster {
   }
 
   /** Whether a broker that failed is still in its pause. Milliseconds until it may be called again, 0 when now. */
-  reconnectDelay(nodeId: number): number {
+  reconnectDelay(nodeId: number, lane: Lane = 'common'): number {
     const address = this.metadata.brokers.get(nodeId)
-    const link = address && this.#links.get(linkKey(address))
+    const link = address && this.#links.get(linkKey(address, lane))
     return link ? Math.max(0, link.retryAt - this.options.system.clock.monotonic()) : 0
   }
 
@@ -238,8 +246,9 @@ export class Cluster {
 
   async #anyConnection(): Promise<BrokerConnection> {
     let idlest: BrokerConnection | undefined
-    for (const { connection } of this.#links.values()) {
-      if (connection && connection.inFlight < (idlest?.inFlight ?? Number.POSITIVE_INFINITY)) idlest = connection
+    for (const { connection, lane } of this.#links.values()) {
+      if (lane === 'common' && connection && connection.inFlight < (idlest?.inFlight ?? Number.POSITIVE_INFINITY))
+        idlest = connection
     }
     if (idlest) return idlest
     const { clock, random } = this.options.system
@@ -247,12 +256,12 @@ export class Cluster {
     const rotation = nextInt(random, candidates.length)
     const order = candidates.map((_, i) => candidates[(i + rotation) % candidates.length] as Address)
     const now = clock.monotonic()
-    const retryAt = (address: Address) => Math.max(now, this.#links.get(linkKey(address))?.retryAt ?? 0)
+    const retryAt = (address: Address) => Math.max(now, this.#links.get(linkKey(address, 'common'))?.retryAt ?? 0)
     order.sort((a, b) => retryAt(a) - retryAt(b))
     let failure: unknown
     for (const address of order) {
       try {
-        return await this.#connect(address)
+        return await this.#connect(address, 'common')
       } catch (error) {
         failure = error
       }
@@ -260,12 +269,12 @@ export class Cluster {
     throw failure
   }
 
-  #connect(address: Address): Promise<BrokerConnection> {
+  #connect(address: Address, lane: Lane): Promise<BrokerConnection> {
     if (this.#closed) return Promise.reject(new ClientClosedError('client'))
-    const key = linkKey(address)
+    const key = linkKey(address, lane)
     let link = this.#links.get(key)
     if (!link) {
-      link = { address, connection: undefined, opening: undefined, failures: 0, retryAt: 0 }
+      link = { address, lane, connection: undefined, opening: undefined, failures: 0, retryAt: 0 }
       this.#links.set(key, link)
     }
     if (link.connection) return Promise.resolve(link.connection)
@@ -328,6 +337,6 @@ function exchange<A extends Api>(
   return connection.request(api, version, made, options)
 }
 
-function linkKey({ host, port }: Address): string {
-  return `${host}:${port}`
+function linkKey({ host, port }: Address, lane: Lane): string {
+  return `${host}:${port} ${lane}`
 }

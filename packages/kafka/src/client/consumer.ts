@@ -1,0 +1,428 @@
+import { MillraceError } from '@millrace/std'
+import { ErrorCode, KafkaError } from '../errors/index.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
+import { Cluster } from './cluster.ts'
+import { type KafkaConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.ts'
+import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
+import { ClientClosedError } from './errors.ts'
+import { Fetcher } from './fetcher.ts'
+import { type CommittedOffset, GroupCoordinator, NO_MEMBER } from './group-coordinator.ts'
+import { GroupMember, type RebalanceListener } from './group-member.ts'
+import {
+  EARLIEST_TIMESTAMP,
+  type FoundOffset,
+  LATEST_TIMESTAMP,
+  lookUpOffsets,
+  type OffsetQuery,
+} from './offset-lookup.ts'
+import type { TopicMetadata } from './metadata.ts'
+import { Positions } from './positions.ts'
+import { SubscriptionState } from './subscription.ts'
+import { Pulse, timedOut } from './waiting.ts'
+
+/** How often a poll looks again when a partition has no leader or rests after a failure. */
+const STALL_CHECK_MS = 50
+/** How often topics that do not exist yet are asked for. */
+const UNKNOWN_TOPIC_CHECK_MS = 500
+
+export interface CallOptions {
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+/**
+ * Reads records of topics: as a member of a group (`subscribe`) or from partitions of one's choice (`assign`).
+ *
+ * @example
+ * await using consumer = new KafkaConsumer({ bootstrapServers: 'localhost:9092', groupId: 'g', autoOffsetReset: 'earliest' })
+ * consumer.subscribe(['lines'])
+ * for await (const record of consumer) console.log(record.offset, record.value?.toString())
+ */
+export class KafkaConsumer {
+  readonly #options: ResolvedConsumerOptions
+  readonly #cluster: Cluster
+  readonly #subscription = new SubscriptionState()
+  readonly #coordinator: GroupCoordinator | undefined
+  readonly #fetcher: Fetcher
+  readonly #positions: Positions
+  readonly #changed: Pulse
+  #member: GroupMember | undefined
+  #isPolling = false
+  #isWoken = false
+  #isClosed = false
+  #nextAutoCommitAt: number
+  #nextTopicCheckAt = 0
+
+  /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
+  constructor(options: KafkaConsumerOptions) {
+    const resolved = resolveConsumerOptions(options)
+    this.#options = resolved
+    this.#cluster = new Cluster(resolved, { allowAutoTopicCreation: resolved.allowAutoCreateTopics })
+    this.#changed = new Pulse(resolved.system.timers)
+    const onChange = () => this.#changed.notify()
+    const { groupId } = resolved
+    this.#coordinator = groupId === undefined ? undefined : new GroupCoordinator(this.#cluster, groupId)
+    const parts = { cluster: this.#cluster, subscription: this.#subscription, options: resolved, onChange }
+    this.#fetcher = new Fetcher(parts)
+    this.#positions = new Positions({ ...parts, coordinator: this.#coordinator })
+    this.#nextAutoCommitAt = this.#now() + resolved.autoCommitIntervalMs
+    this.#cluster.onMetadata = () => {
+      this.#member?.metadataChanged()
+      onChange()
+    }
+  }
+
+  /** Reads these topics as a member of the group; the group's partitions are divided among its members. Replaces what was subscribed. */
+  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
+    this.#checkOpen()
+    const coordinator = this.#requireGroup('subscribe')
+    if (this.#subscription.mode === 'assigned') throw mixedModes()
+    this.#subscription.mode = 'subscribed'
+    this.#subscription.topics = [...new Set(topics)]
+    this.#cluster.follow(topics)
+    this.#member ??= new GroupMember({
+      cluster: this.#cluster,
+      coordinator,
+      subscription: this.#subscription,
+      options: this.#options,
+      beforeRevocation: () => this.#commitBeforeRevocation(),
+      onChange: () => this.#changed.notify(),
+    })
+    this.#member.listener = listener
+    this.#member.requestRejoin()
+  }
+
+  /** Reads exactly these partitions, without a group's help. Those that stay keep their positions. */
+  assign(partitions: readonly TopicPartition[]): void {
+    this.#checkOpen()
+    if (this.#subscription.mode === 'subscribed') throw mixedModes()
+    this.#subscription.mode = 'assigned'
+    this.#cluster.follow(partitions.map(({ topic }) => topic))
+    this.#subscription.replace(partitions)
+    this.#changed.notify()
+  }
+
+  /** Gives up all topics and partitions, and leaves the group. */
+  async unsubscribe(): Promise<void> {
+    await this.#leaveGroup()
+    this.#subscription.clear()
+  }
+
+  /** The topics that are subscribed to. */
+  subscription(): readonly string[] {
+    return this.#subscription.topics
+  }
+
+  /** The partitions that are read at present. */
+  assignment(): TopicPartition[] {
+    return this.#subscription.assignment()
+  }
+
+  /**
+   * Waits for records, at most `timeoutMs`, and returns up to `maxPollRecords` of them. The position moves past what is
+   * returned, and the next fetch is on its way then.
+   *
+   * @throws {MillraceError} KAFKA_CORRUPT_BATCH, KAFKA_OFFSET_OUT_OF_RANGE, KAFKA_NO_OFFSET, KAFKA_WAKEUP
+   * @throws {KafkaError}
+   */
+  async poll(timeoutMs: number, options: { signal?: AbortSignal } = {}): Promise<ConsumerRecord[]> {
+    return (await this.#next(() => this.#fetcher.takeRecords(), timeoutMs, options.signal)) ?? []
+  }
+
+  /** As {@link poll}, but hands out whole record batches as bytes, with no object per record. */
+  async pollBatches(timeoutMs: number, options: { signal?: AbortSignal } = {}): Promise<PartitionBatches[]> {
+    return (await this.#next(() => this.#fetcher.takeBatches(), timeoutMs, options.signal)) ?? []
+  }
+
+  /** Record after record, for ever. A loop that is left resumes after the last record that it saw. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
+    while (!this.#isClosed) {
+      const records = await this.poll(1_000)
+      let seen = 0
+      try {
+        for (const record of records) {
+          seen++
+          yield record
+        }
+      } finally {
+        this.#putBack(records.slice(seen))
+      }
+    }
+  }
+
+  /** Makes the poll under way, or else the next one, throw KAFKA_WAKEUP. */
+  wakeup(): void {
+    this.#isWoken = true
+    this.#changed.notify()
+  }
+
+  /** Nothing of these partitions is returned until {@link resume}. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#subscription.get(partition).isPaused = true
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#subscription.get(partition).isPaused = false
+    this.#changed.notify()
+  }
+
+  paused(): TopicPartition[] {
+    return this.assignment().filter((partition) => this.#subscription.get(partition).isPaused)
+  }
+
+  /** The next poll continues at this offset. */
+  seek(target: TopicPartition & { offset: number }): void {
+    if (!Number.isSafeInteger(target.offset) || target.offset < 0) {
+      throw new MillraceError('KAFKA_INVALID_OFFSET', {
+        message: `Cannot seek to offset ${target.offset} of ${target.topic}-${target.partition}.`,
+        fix: 'Give a whole number from 0 on.',
+      })
+    }
+    this.#subscription.get(target).seek(target.offset)
+    this.#changed.notify()
+  }
+
+  /** The next poll continues at the beginning of these partitions; without any, of all. */
+  seekToBeginning(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const partition of partitions) this.#subscription.get(partition).seekToEnd('earliest')
+    this.#changed.notify()
+  }
+
+  /** The next poll continues at the end of these partitions; without any, of all. */
+  seekToEnd(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const partition of partitions) this.#subscription.get(partition).seekToEnd('latest')
+    this.#changed.notify()
+  }
+
+  /** The offset of the next record that a poll returns; finds it out when it is not known yet. */
+  async position(partition: TopicPartition, options: CallOptions = {}): Promise<number> {
+    this.#checkOpen()
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    const deadline = this.#now() + timeoutMs
+    for (;;) {
+      options.signal?.throwIfAborted()
+      const { position } = this.#subscription.get(partition)
+      if (position !== undefined) return position
+      this.#throwErrors()
+      this.#positions.seek()
+      const left = deadline - this.#now()
+      if (left <= 0) throw timedOut(`Finding the position of ${partition.topic}-${partition.partition}`, timeoutMs)
+      await this.#changed.wait(left)
+    }
+  }
+
+  /** How many records of the partition come after the position; undefined before the first fetch. */
+  currentLag(partition: TopicPartition): number | undefined {
+    const { position, highWatermark } = this.#subscription.get(partition)
+    return position === undefined || highWatermark < 0 ? undefined : Math.max(0, highWatermark - position)
+  }
+
+  /**
+   * Stores offsets of the group: these, or those of all that polls have returned.
+   *
+   * @throws {KafkaError} ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID (the partitions belong to others by now) and others
+   */
+  async commit(offsets?: readonly CommittedOffset[], options: CallOptions = {}): Promise<void> {
+    this.#checkOpen()
+    const coordinator = this.#requireGroup('commit')
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    const identity = this.#member?.identity ?? NO_MEMBER
+    try {
+      await coordinator.commit(offsets ?? this.#consumed(), identity, { timeoutMs, signal: options.signal })
+    } catch (error) {
+      this.#member?.noteCommitError(error)
+      throw error
+    }
+  }
+
+  /** The stored offsets of the group for these partitions; those that have none are left out. */
+  async committed(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<CommittedOffset[]> {
+    this.#checkOpen()
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    return this.#requireGroup('committed').committed(partitions, { timeoutMs, signal: options.signal })
+  }
+
+  async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<FoundOffset[]> {
+    return this.offsetsForTimes(
+      partitions.map((p) => ({ ...p, timestamp: EARLIEST_TIMESTAMP })),
+      options,
+    )
+  }
+
+  /** The offset after the last record; with `read_committed`, after the last one that is decided. */
+  async endOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<FoundOffset[]> {
+    return this.offsetsForTimes(
+      partitions.map((p) => ({ ...p, timestamp: LATEST_TIMESTAMP })),
+      options,
+    )
+  }
+
+  /** The first record of each partition with this timestamp or a later one; offset -1 when there is none. */
+  async offsetsForTimes(queries: readonly OffsetQuery[], options: CallOptions = {}): Promise<FoundOffset[]> {
+    this.#checkOpen()
+    const { isolationLevel, defaultApiTimeoutMs } = this.#options
+    const timeoutMs = options.timeoutMs ?? defaultApiTimeoutMs
+    return lookUpOffsets(this.#cluster, queries, { isolationLevel, timeoutMs, signal: options.signal })
+  }
+
+  /** What is known of a topic's partitions. */
+  async partitionsFor(topic: string, options: CallOptions = {}): Promise<TopicMetadata> {
+    this.#checkOpen()
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    return this.#cluster.topic(topic, { timeoutMs, signal: options.signal })
+  }
+
+  /** Commits if that is automatic, gives up the partitions, leaves the group, disconnects. */
+  async close({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#changed.notify()
+    const late = new Pulse(this.#options.system.timers)
+    const left = this.#leaveGroup()
+    void left.catch(() => {}).finally(() => late.notify())
+    await late.wait(timeoutMs)
+    this.#cluster.close()
+    await left
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #next<T>(
+    take: () => T | undefined,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
+    this.#checkOpen()
+    if (this.#subscription.mode === 'none') throw nothingToRead()
+    if (this.#isPolling) throw concurrentPoll()
+    this.#isPolling = true
+    this.#member?.pollStarted()
+    const wake = () => this.#changed.notify()
+    signal?.addEventListener('abort', wake)
+    try {
+      const deadline = this.#now() + timeoutMs
+      for (;;) {
+        this.#checkOpen()
+        signal?.throwIfAborted()
+        this.#checkWoken()
+        this.#autoCommit()
+        if (this.#member?.needsAttention) await this.#member.advance()
+        this.#throwErrors()
+        const taken = take()
+        this.#positions.seek()
+        this.#fetcher.sendFetches()
+        if (taken !== undefined) return taken
+        const left = deadline - this.#now()
+        if (left <= 0) return undefined
+        await this.#changed.wait(Math.min(left, this.#patience()))
+      }
+    } finally {
+      signal?.removeEventListener('abort', wake)
+      this.#isPolling = false
+      this.#member?.pollEnded()
+    }
+  }
+
+  /** How long a poll may sleep when nothing wakes it. */
+  #patience(): number {
+    let patience = this.#fetcher.hasStalled ? STALL_CHECK_MS : Number.POSITIVE_INFINITY
+    const { topics } = this.#cluster.metadata
+    if (this.#subscription.topics.some((topic) => !topics.has(topic))) {
+      patience = Math.min(patience, UNKNOWN_TOPIC_CHECK_MS)
+      if (this.#now() >= this.#nextTopicCheckAt) {
+        this.#nextTopicCheckAt = this.#now() + UNKNOWN_TOPIC_CHECK_MS
+        this.#cluster.requestRefresh()
+      }
+    }
+    return patience
+  }
+
+  #throwErrors(): void {
+    const error = this.#fetcher.takeError() ?? this.#positions.takeError()
+    if (error) throw error
+  }
+
+  /** Offsets of what polls have returned so far. */
+  #consumed(): CommittedOffset[] {
+    const offsets: CommittedOffset[] = []
+    for (const { topic, partition, position } of this.#subscription) {
+      if (position !== undefined) offsets.push({ topic, partition, offset: position })
+    }
+    return offsets
+  }
+
+  #autoCommit(): void {
+    if (!this.#options.enableAutoCommit || !this.#coordinator || this.#now() < this.#nextAutoCommitAt) return
+    this.#nextAutoCommitAt = this.#now() + this.#options.autoCommitIntervalMs
+    // Not waited for: the next one comes, and the member learns by it what it must know.
+    this.commit().catch(() => {})
+  }
+
+  async #commitBeforeRevocation(): Promise<void> {
+    if (!this.#options.enableAutoCommit || !this.#coordinator) return
+    const { requestTimeoutMs: timeoutMs } = this.#options
+    const identity = this.#member?.identity ?? NO_MEMBER
+    // If it fails, the next owner reads some records again: at least once.
+    await this.#coordinator.commit(this.#consumed(), identity, { timeoutMs }).catch(() => {})
+  }
+
+  async #leaveGroup(): Promise<void> {
+    if (this.#subscription.size > 0) await this.#commitBeforeRevocation()
+    const member = this.#member
+    this.#member = undefined
+    await member?.close()
+  }
+
+  /** Records of a poll that nobody saw are returned again. */
+  #putBack(records: readonly ConsumerRecord[]): void {
+    const seen = new Set<string>()
+    for (const { topic, partition, offset } of records) {
+      const key = `${topic}-${partition}`
+      if (seen.has(key) || !this.#subscription.has({ topic, partition })) continue
+      seen.add(key)
+      this.#subscription.get({ topic, partition }).seek(offset)
+    }
+  }
+
+  #requireGroup(what: string): GroupCoordinator {
+    if (this.#coordinator) return this.#coordinator
+    throw new KafkaError(ErrorCode.INVALID_GROUP_ID, what, 'this consumer has no groupId: give it one')
+  }
+
+  #checkWoken(): void {
+    if (!this.#isWoken) return
+    this.#isWoken = false
+    throw new MillraceError('KAFKA_WAKEUP', { message: 'The poll was ended by wakeup().' })
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ClientClosedError('consumer')
+  }
+
+  #now(): number {
+    return this.#options.system.clock.monotonic()
+  }
+}
+
+function mixedModes(): MillraceError {
+  return new MillraceError('KAFKA_MIXED_SUBSCRIPTION', {
+    message: 'A consumer either subscribes to topics or is assigned partitions.',
+    fix: 'Call unsubscribe() first, or use two consumers.',
+  })
+}
+
+function nothingToRead(): MillraceError {
+  return new MillraceError('KAFKA_NOTHING_SUBSCRIBED', {
+    message: 'The consumer has nothing to read.',
+    fix: 'Call subscribe(topics) or assign(partitions) before the first poll.',
+  })
+}
+
+function concurrentPoll(): MillraceError {
+  return new MillraceError('KAFKA_CONCURRENT_POLL', {
+    message: 'A poll of this consumer is under way already.',
+    fix: 'Wait for it before the next one.',
+  })
+}

@@ -1,0 +1,276 @@
+import { MillraceError } from '@millrace/std'
+import { Fetch, type FetchResponse } from '../definitions/index.ts'
+import { ErrorCode, KafkaError } from '../errors/index.ts'
+import type { Cluster } from './cluster.ts'
+import type { ResolvedConsumerOptions } from './consumer-options.ts'
+import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
+import { isRetriable } from './errors.ts'
+import { FetchedPartition } from './fetched-partition.ts'
+import { uuidKey } from './metadata.ts'
+import { type PartitionState, partitionKey, type SubscriptionState } from './subscription.ts'
+import { backoff } from './waiting.ts'
+
+interface FetchEntry {
+  partition: number
+  currentLeaderEpoch: number
+  fetchOffset: number
+  partitionMaxBytes: number
+}
+type FetchedAnswer = FetchResponse['responses'][number]['partitions'][number]
+
+export interface FetcherOptions {
+  cluster: Cluster
+  subscription: SubscriptionState
+  options: ResolvedConsumerOptions
+  /** Something arrived, or a partition needs a look. */
+  onChange: () => void
+}
+
+/**
+ * Fetches ahead: for each partition at most one answer is on its way or waits to be handed out, and for each broker one
+ * request is under way. That bounds the memory to `fetchMaxBytes` per broker, and the next request travels while the
+ * last answer is worked on.
+ */
+export class Fetcher {
+  readonly #cluster: Cluster
+  readonly #subscription: SubscriptionState
+  readonly #options: ResolvedConsumerOptions
+  readonly #onChange: () => void
+  readonly #busyNodes = new Set<number>()
+  readonly #errors: Error[] = []
+
+  constructor({ cluster, subscription, options, onChange }: FetcherOptions) {
+    this.#cluster = cluster
+    this.#subscription = subscription
+    this.#options = options
+    this.#onChange = onChange
+  }
+
+  /** The first failure that the user has to know of, once. */
+  takeError(): Error | undefined {
+    return this.#errors.shift()
+  }
+
+  /** Records that have arrived, up to `maxPollRecords`. */
+  takeRecords(): ConsumerRecord[] | undefined {
+    const records: ConsumerRecord[] = []
+    for (const state of [...this.#ready()]) {
+      const fetched = state.fetched as FetchedPartition
+      const room = this.#options.maxPollRecords - records.length
+      if (room === 0) break
+      try {
+        if (fetched.takeRecords(room, records) < room) this.#finish(state)
+      } catch (error) {
+        // What was read before the bad batch is handed out first; the next call meets it again.
+        state.position = fetched.position
+        if (records.length > 0) return records
+        throw error
+      }
+      state.position = fetched.position
+    }
+    return records.length > 0 ? records : undefined
+  }
+
+  /** All that has arrived, as whole batches. */
+  takeBatches(): PartitionBatches[] | undefined {
+    const batches: PartitionBatches[] = []
+    for (const state of [...this.#ready()]) {
+      const fetched = state.fetched as FetchedPartition
+      try {
+        const taken = fetched.takeBatches()
+        if (taken) batches.push(taken)
+      } catch (error) {
+        if (batches.length > 0) return batches
+        throw error
+      }
+      this.#finish(state)
+      state.position = fetched.position
+    }
+    return batches.length > 0 ? batches : undefined
+  }
+
+  /** Sends a request to each broker that leads a partition whose next records are neither here nor on their way. */
+  sendFetches(): void {
+    const now = this.#cluster.options.system.clock.monotonic()
+    const byNode = new Map<number, PartitionState[]>()
+    for (const state of this.#subscription) {
+      if (state.position === undefined || state.isPaused || state.fetched || state.isFetching) continue
+      if (state.retryAt > now) continue
+      const leader = this.#cluster.metadata.partition(state.topic, state.partition)?.leader ?? -1
+      if (leader < 0) {
+        this.#cluster.follow([state.topic])
+        this.#cluster.requestRefresh()
+        continue
+      }
+      if (this.#busyNodes.has(leader)) continue
+      const states = byNode.get(leader)
+      if (states) states.push(state)
+      else byNode.set(leader, [state])
+    }
+    for (const [nodeId, states] of byNode) void this.#fetch(nodeId, states)
+  }
+
+  /** Whether some partition waits for a pause to end or for a leader: then there is nothing that would wake a poll. */
+  get hasStalled(): boolean {
+    for (const state of this.#subscription) {
+      if (!state.isPaused && !state.isFetching && !state.fetched) return true
+    }
+    return false
+  }
+
+  *#ready(): Iterable<PartitionState> {
+    for (const state of this.#subscription) if (state.fetched && !state.isPaused) yield state
+  }
+
+  #finish(state: PartitionState): void {
+    state.fetched = undefined
+    this.#subscription.moveToEnd(state)
+  }
+
+  async #fetch(nodeId: number, states: readonly PartitionState[]): Promise<void> {
+    this.#busyNodes.add(nodeId)
+    const positions = new Map<string, number>()
+    for (const state of states) {
+      state.isFetching = true
+      positions.set(partitionKey(state), state.position as number)
+    }
+    try {
+      const { response, nameOf } = await this.#request(nodeId, states)
+      if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode, 'Fetching')
+      const byKey = new Map(states.map((state) => [partitionKey(state), state]))
+      for (const topic of response.responses) {
+        const name = nameOf(topic)
+        if (name === undefined) continue
+        for (const answer of topic.partitions) {
+          const key = partitionKey({ topic: name, partition: answer.partitionIndex })
+          const state = byKey.get(key)
+          // A seek or a rebalance in the meantime makes the answer worthless.
+          if (!state || !this.#subscription.isCurrent(state) || state.position !== positions.get(key)) continue
+          this.#arrive(state, answer)
+        }
+      }
+    } catch (error) {
+      for (const state of states) this.#rest(state)
+      if (!isRetriable(error)) this.#fail(error as Error)
+      else this.#cluster.requestRefresh()
+    } finally {
+      this.#busyNodes.delete(nodeId)
+      for (const state of states) state.isFetching = false
+      this.#onChange()
+    }
+  }
+
+  async #request(nodeId: number, states: readonly PartitionState[]) {
+    const { metadata } = this.#cluster
+    const options = this.#options
+    const connection =
+      this.#cluster.liveConnection(nodeId, 'fetch') ?? (await this.#cluster.connection(nodeId, 'fetch'))
+    const byTopic = new Map<string, FetchEntry[]>()
+    for (const state of states) {
+      const leaderEpoch = metadata.partition(state.topic, state.partition)?.leaderEpoch ?? -1
+      const entry = {
+        partition: state.partition,
+        currentLeaderEpoch: leaderEpoch,
+        // A seek while the connection was made shows in the answer's check.
+        fetchOffset: state.position ?? 0,
+        partitionMaxBytes: options.maxPartitionFetchBytes,
+      }
+      const entries = byTopic.get(state.topic)
+      if (entries) entries.push(entry)
+      else byTopic.set(state.topic, [entry])
+    }
+    const names = new Map<string, string>()
+    const topics = [...byTopic].map(([topic, partitions]) => {
+      const topicId = metadata.topics.get(topic)?.topicId
+      if (topicId) names.set(uuidKey(topicId), topic)
+      return { topic, topicId, partitions }
+    })
+    const byIds = topics.every((topic) => topic.topicId !== undefined)
+    const version = connection.versionOf(Fetch, byIds ? undefined : 12)
+    const body = {
+      maxWaitMs: options.fetchMaxWaitMs,
+      minBytes: options.fetchMinBytes,
+      maxBytes: options.fetchMaxBytes,
+      isolationLevel: options.isolationLevel === 'read_committed' ? 1 : 0,
+      topics,
+      forgottenTopicsData: [],
+    }
+    const timeoutMs = this.#cluster.options.requestTimeoutMs + options.fetchMaxWaitMs
+    const response = await connection.request(Fetch, version, body, { timeoutMs })
+    const nameOf = (topic: FetchResponse['responses'][number]) =>
+      version >= 13 ? names.get(uuidKey(topic.topicId)) : topic.topic
+    return { response, nameOf }
+  }
+
+  #arrive(state: PartitionState, answer: FetchedAnswer): void {
+    const { topic, partition } = state
+    switch (answer.errorCode) {
+      case ErrorCode.NONE: {
+        state.failures = 0
+        state.highWatermark = answer.highWatermark
+        if (!answer.records || answer.records.byteLength === 0) return
+        const { checkCrcs, maxDecompressedBytes, isolationLevel } = this.#options
+        state.fetched = new FetchedPartition({
+          topic,
+          partition,
+          bytes: answer.records,
+          fetchOffset: state.position as number,
+          highWatermark: answer.highWatermark,
+          lastStableOffset: answer.lastStableOffset,
+          logStartOffset: answer.logStartOffset,
+          abortedTransactions: isolationLevel === 'read_committed' ? (answer.abortedTransactions ?? []) : [],
+          checkCrcs,
+          maxDecompressedBytes,
+        })
+        return
+      }
+      case ErrorCode.OFFSET_OUT_OF_RANGE:
+        this.#outOfRange(state)
+        return
+      case ErrorCode.NOT_LEADER_OR_FOLLOWER:
+      case ErrorCode.REPLICA_NOT_AVAILABLE:
+      case ErrorCode.KAFKA_STORAGE_ERROR:
+      case ErrorCode.FENCED_LEADER_EPOCH:
+      case ErrorCode.UNKNOWN_LEADER_EPOCH:
+      case ErrorCode.OFFSET_NOT_AVAILABLE:
+      case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+      case ErrorCode.UNKNOWN_TOPIC_ID:
+      case ErrorCode.INCONSISTENT_TOPIC_ID: {
+        const { leaderId, leaderEpoch } = answer.currentLeader
+        if (this.#cluster.metadata.updateLeader(topic, partition, leaderId, leaderEpoch)) return
+        this.#rest(state)
+        this.#cluster.requestRefresh()
+        return
+      }
+      default:
+        this.#rest(state)
+        this.#fail(new KafkaError(answer.errorCode, `Fetching ${topic}-${partition} at offset ${state.position}`))
+    }
+  }
+
+  #outOfRange(state: PartitionState): void {
+    const reset = this.#options.autoOffsetReset
+    if (reset !== 'none') {
+      state.seekToEnd(reset)
+      return
+    }
+    this.#rest(state)
+    this.#fail(
+      new MillraceError('KAFKA_OFFSET_OUT_OF_RANGE', {
+        message: `Offset ${state.position} of ${partitionKey(state)} is not there (any more).`,
+        fix: 'Seek to an offset that exists, or set autoOffsetReset to earliest or latest.',
+      }),
+    )
+  }
+
+  #rest(state: PartitionState): void {
+    const { system, retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options
+    state.failures++
+    const pause = backoff(system.random, state.failures, retryBackoffMs, retryBackoffMaxMs)
+    state.retryAt = system.clock.monotonic() + pause
+  }
+
+  #fail(error: Error): void {
+    this.#errors.push(error)
+  }
+}
