@@ -13,7 +13,7 @@ export function registerListOffsets(registry: HandlerRegistry, topics: TopicCata
   registry.registerSimple({
     api: ListOffsets,
     versions: [1, 11],
-    handle: (request) => ({
+    handle: (request, { version }) => ({
       topics: request.topics.map(({ name, partitions }) => {
         const twice = duplicates(partitions.map(({ partitionIndex }) => String(partitionIndex)))
         return {
@@ -30,7 +30,7 @@ export function registerListOffsets(registry: HandlerRegistry, topics: TopicCata
               errorCode: found.errorCode,
               timestamp: found.timestamp,
               offset: found.offset,
-              leaderEpoch: found.offset < 0 ? -1 : Math.max(found.leaderEpoch, leaderEpoch),
+              leaderEpoch: found.offset < 0 || version < 4 ? -1 : Math.max(found.leaderEpoch, leaderEpoch),
             }
           }),
         }
