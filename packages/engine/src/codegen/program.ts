@@ -6,9 +6,9 @@
 export class Program {
   readonly #constants: unknown[] = []
   readonly #prelude: string[] = []
-  readonly #body: string[] = []
+  #body: string[] = []
+  readonly #closers: string[] = []
   #names = 0
-  #depth = 0
 
   /** The name of `value` in the program. */
   constant(value: unknown): string {
@@ -32,6 +32,17 @@ export class Program {
     this.#body.push(line)
   }
 
+  /** Lines that `emit` adds go to `lines` instead of the loop. */
+  captured<R>(lines: string[], emit: () => R): R {
+    const body = this.#body
+    this.#body = lines
+    try {
+      return emit()
+    } finally {
+      this.#body = body
+    }
+  }
+
   /** Evaluates `code` once and names the result. */
   local(code: string, prefix = 't'): string {
     const name = this.fresh(prefix)
@@ -43,14 +54,6 @@ export class Program {
   open(line: string, close = '}'): void {
     this.#body.push(line)
     this.#closers.push(close)
-    this.#depth++
-  }
-
-  readonly #closers: string[] = []
-
-  /** How many blocks are open: inside a flatMap it is not 0. */
-  get depth(): number {
-    return this.#depth
   }
 
   /** `object.name`, or through the table when the name is no plain identifier. */

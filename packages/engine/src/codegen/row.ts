@@ -46,13 +46,28 @@ export class ColumnCode {
   readonly #program: Program
   readonly #schema: Schema
   readonly #prepared = new Map<number, string>()
-  readonly #values = new Map<number, Value>()
+  #values = new Map<number, Value>()
+  #textNulls = new Map<number, string>()
   /** Indexes of the columns that the program reads. */
   readonly read = new Set<number>()
 
   constructor(program: Program, schema: Schema) {
     this.#program = program
     this.#schema = schema
+  }
+
+  /** Runs `emit` for a branch of the program: what is read there is not known after it. */
+  aside<R>(emit: () => R): R {
+    const values = this.#values
+    const textNulls = this.#textNulls
+    this.#values = new Map(values)
+    this.#textNulls = new Map(textNulls)
+    try {
+      return emit()
+    } finally {
+      this.#values = values
+      this.#textNulls = textNulls
+    }
   }
 
   /** The value of column `index` of the current record. */
@@ -106,8 +121,6 @@ export class ColumnCode {
     const get = `${reader}.get(i)`
     return { type, code: this.#program.local(isNull === undefined ? get : `${isNull} ? '' : ${get}`), isNull }
   }
-
-  readonly #textNulls = new Map<number, string>()
 
   #textIsNull(index: number, reader: string): string | undefined {
     if (!this.#field(index).nullable) return undefined
