@@ -57,7 +57,29 @@ export class LogAppender {
     this.endOffset = options.segments.active.endOffset
   }
 
-  append(batches: readonly Uint8Array[], options: AppendOptions, now: number): AppendResult[] {
+  /** One batch: what most requests bring. */
+  append(records: Uint8Array, options: AppendOptions, now: number): AppendResult {
+    const refusal = this.#judge(records, options, now)
+    if (refusal) return refusal
+    if (this.#mustRoll(records, this.endOffset, 0, now)) {
+      const failure = this.#roll()
+      if (failure) return failure
+    }
+    this.#stamp(records, this.endOffset, options, now)
+    const active = this.#segments.active
+    try {
+      active.file.get().write(records, active.size)
+    } catch (cause) {
+      return this.#undo(active, cause as Error)
+    }
+    active.file.unsynced = true
+    if (producerId(records, 0) !== NO_PRODUCER_ID) this.#producers.update(records, 0, now)
+    return this.#written(active, records, options, now)
+  }
+
+  /** Several, in order, in as few writes as possible. */
+  appendAll(batches: readonly Uint8Array[], options: AppendOptions, now: number): AppendResult[] {
+    if (batches.length === 1) return [this.append(batches[0] as Uint8Array, options, now)]
     const results: AppendResult[] = []
     let next = 0
     while (next < batches.length) next = this.#appendRun(batches, next, options, now, results)
@@ -75,13 +97,12 @@ export class LogAppender {
     now: number,
     results: AppendResult[],
   ): number {
-    const grouped = batches.length - first > 1
     const accepted: Uint8Array[] = []
     const indexes: number[] = []
     let offset = this.endOffset
     let bytes = 0
     let next = first
-    if (grouped) this.#producers.begin()
+    this.#producers.begin()
     for (; next < batches.length; next++) {
       const records = batches[next] as Uint8Array
       const refusal = this.#judge(records, options, now)
@@ -98,14 +119,14 @@ export class LogAppender {
         }
       }
       this.#stamp(records, offset, options, now)
-      if (grouped && producerId(records, 0) !== NO_PRODUCER_ID) this.#producers.update(records, 0, now)
+      if (producerId(records, 0) !== NO_PRODUCER_ID) this.#producers.update(records, 0, now)
       offset = lastOffset(records, 0) + 1
       bytes += records.byteLength
       accepted.push(records)
       indexes.push(next)
     }
-    if (accepted.length > 0) this.#write(accepted, indexes, options, now, results, grouped)
-    if (grouped) this.#producers.commit()
+    if (accepted.length > 0) this.#write(accepted, indexes, options, now, results)
+    this.#producers.commit()
     return next
   }
 
@@ -115,13 +136,10 @@ export class LogAppender {
     options: AppendOptions,
     now: number,
     results: AppendResult[],
-    grouped: boolean,
   ): void {
     const active = this.#segments.active
     try {
-      const file = active.file.get()
-      if (accepted.length === 1) file.write(accepted[0] as Uint8Array, active.size)
-      else file.writev(accepted, active.size)
+      active.file.get().writev(accepted, active.size)
     } catch (cause) {
       this.#producers.rollback()
       const failure = this.#undo(active, cause as Error)
@@ -130,9 +148,7 @@ export class LogAppender {
     }
     active.file.unsynced = true
     for (let k = 0; k < accepted.length; k++) {
-      const records = accepted[k] as Uint8Array
-      if (!grouped && producerId(records, 0) !== NO_PRODUCER_ID) this.#producers.update(records, 0, now)
-      results[indexes[k] as number] = this.#written(active, records, options, now)
+      results[indexes[k] as number] = this.#written(active, accepted[k] as Uint8Array, options, now)
     }
   }
 

@@ -185,7 +185,12 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
    * A rejected batch changes nothing. Acknowledge it through {@link whenFlushed}.
    */
   append(records: Uint8Array, options: AppendOptions): AppendResult {
-    return this.appendAll([records], options)[0] as AppendResult
+    if (this.#state !== 'online') return this.#refusal()
+    const now = this.#clock.now()
+    const before = this.endOffset
+    const result = this.#appender.append(records, options, now)
+    if (this.endOffset > before) this.#appended(now)
+    return result
   }
 
   /**
@@ -193,14 +198,16 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
    * a write fails, all batches that it covered are rejected.
    */
   appendAll(batches: readonly Uint8Array[], options: AppendOptions): AppendResult[] {
-    if (this.#state !== 'online') {
-      return batches.map(() => rejected(ErrorCode.KAFKA_STORAGE_ERROR, `The log is ${this.#state}.`))
-    }
-    const before = this.endOffset
+    if (this.#state !== 'online') return batches.map(() => this.#refusal())
     const now = this.#clock.now()
-    const results = this.#appender.append(batches, options, now)
+    const before = this.endOffset
+    const results = this.#appender.appendAll(batches, options, now)
     if (this.endOffset > before) this.#appended(now)
     return results
+  }
+
+  #refusal(): AppendResult {
+    return rejected(ErrorCode.KAFKA_STORAGE_ERROR, `The log is ${this.#state}.`)
   }
 
   #appended(now: number): void {

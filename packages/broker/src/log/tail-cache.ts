@@ -127,7 +127,7 @@ export class TailCache {
 
   clear(): void {
     // The budget forgets the blocks when their turn comes; until then they count.
-    this.#blocks = []
+    if (this.#blocks.length > 0) this.#blocks = []
   }
 
   /** For {@link TailCacheBudget}: blocks leave in the order in which they came. */
