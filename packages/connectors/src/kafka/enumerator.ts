@@ -111,15 +111,15 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaPartitionSplit> {
 
   async #partitions(): Promise<TopicPartition[]> {
     const topics = await this.#admin.describeTopics(this.#topics)
-    return topics.flatMap(({ name, partitions }) =>
-      partitions.map(({ partition }) => ({ topic: name, partition })).sort((a, b) => a.partition - b.partition),
+    return topics.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition }) => ({ topic, partition })).sort((a, b) => a.partition - b.partition),
     )
   }
 
   async #startOffsets(partitions: readonly TopicPartition[], start: StartOffsets): Promise<number[]> {
     if (start === 'earliest' || start === 'latest') return this.#offsets(partitions, start)
     if (start === 'committed') {
-      const committed = await this.#admin.fetchOffsets(this.#groupId as string, partitions)
+      const committed = await this.#admin.fetchOffsets(this.#groupId as string, { partitions })
       const known = new Map(committed.map(({ topic, partition, offset }) => [keyOf({ topic, partition }), offset]))
       return this.#orElse(partitions, (partition) => known.get(keyOf(partition)), 'earliest')
     }
@@ -149,12 +149,12 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaPartitionSplit> {
 
   /** The first record at or after the time; the end where there is none. */
   async #offsetsAt(partitions: readonly TopicPartition[], timestamp: number): Promise<number[]> {
-    const found = await this.#admin.listOffsets(partitions.map((partition) => ({ ...partition, timestamp })))
+    const found = await this.#admin.listOffsets(partitions.map((partition) => ({ ...partition, at: timestamp })))
     return this.#orElse(partitions, (partition) => found.find((f) => keyOf(f) === keyOf(partition))?.offset, 'latest')
   }
 
   async #offsets(partitions: readonly TopicPartition[], which: 'earliest' | 'latest'): Promise<number[]> {
-    const found = await this.#admin.listOffsets(partitions.map((partition) => ({ ...partition, timestamp: which })))
+    const found = await this.#admin.listOffsets(partitions.map((partition) => ({ ...partition, at: which })))
     const byKey = new Map(found.map((entry) => [keyOf(entry), entry.offset]))
     return partitions.map((partition) => byKey.get(keyOf(partition)) as number)
   }

@@ -30,6 +30,7 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
   readonly #partitions: PartitionReader[] = []
   readonly #finished: PartitionReader[] = []
   readonly #positions = new Map<number, { topic: string; partition: number; offset: number }[]>()
+  readonly #aborted = new AbortController()
   #turn = 0
   #noMoreSplits = false
   #closed = false
@@ -117,7 +118,7 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
     await this.#committing
     this.#closed = true
     this.#proceed?.()
-    this.#consumer.wakeup()
+    this.#aborted.abort()
     await this.#fetching
     await Promise.all([this.#consumer.close(), this.#deadLetters?.close()])
   }
@@ -143,7 +144,7 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
         this.#proceed = undefined
         continue
       }
-      const fetched = await this.#consumer.pollBatches(POLL_TIMEOUT_MS)
+      const fetched = await this.#consumer.pollBatches(POLL_TIMEOUT_MS, { signal: this.#aborted.signal })
       for (const batches of fetched) {
         const reader = this.#partitions.find(
           ({ topic, partition }) => topic === batches.topic && partition === batches.partition,
@@ -172,9 +173,8 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
     const known = new Set(this.#consumer.assignment().map(({ topic, partition }) => `${topic}-${partition}`))
     this.#consumer.assign(this.#partitions.map(({ topic, partition }) => ({ topic, partition })))
     for (const { splitId, topic, partition, position } of this.#partitions) {
-      if (!known.has(splitId)) this.#consumer.seek({ topic, partition }, position)
+      if (!known.has(splitId)) this.#consumer.seek({ topic, partition, offset: position })
     }
     this.#proceed?.()
-    this.#consumer.wakeup()
   }
 }
