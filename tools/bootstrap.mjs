@@ -19,7 +19,7 @@ const commands = {
   build: { needs: 'full', script: 'node_modules/typescript/bin/tsc', args: ['-b'] },
   format: { needs: 'full', script: 'node_modules/@biomejs/biome/bin/biome', args: ['format', '--write', '.'] },
   bench: { needs: 'full', script: 'bench/main.ts' },
-  oracle: { needs: 'full', script: 'test/oracle/main.ts' },
+  oracle: { needs: 'full', script: 'tools/oracle/main.ts' },
   compat: { needs: 'full', script: 'test/compat/main.ts' },
 }
 

@@ -30,7 +30,7 @@ function canonical(recorded: Case, outputs: readonly OutputItem[]): OutputItem[]
 function sorted({ program, input }: Case, group: readonly OutputItem[], after: number | 'end'): OutputItem[] {
   const afterElement = after !== 'end' && input[after]?.e !== undefined
   const byWindow = program.type === 'window' && (afterElement || program.order === 'key+window')
-  return group
+  const items = group
     .map((output, place) => {
       const item = sortedFields(output)
       return {
@@ -51,6 +51,20 @@ function sorted({ program, input }: Case, group: readonly OutputItem[], after: n
         a.place - b.place,
     )
     .map(({ item }) => item)
+  return program.order === 'key+window' ? withOrderedFirings(items) : items
+}
+
+/** Where the order of windows is free, so is which of them counts as the key's n-th firing. */
+function withOrderedFirings(items: readonly OutputItem[]): OutputItem[] {
+  const firings = new Map<unknown, number[]>()
+  for (const { key, keyFirings } of items) {
+    if (typeof keyFirings === 'number')
+      firings.set(
+        key,
+        [...(firings.get(key) ?? []), keyFirings].sort((a, b) => a - b),
+      )
+  }
+  return items.map((item) => ('keyFirings' in item ? { ...item, keyFirings: firings.get(item.key)?.shift() } : item))
 }
 
 /** Records that carry no window are ordered by their time stamp: the last ms of their window. */

@@ -25,7 +25,9 @@ interface Session {
  * gap a merged window is always longer than that of an element.)
  */
 function lostSessions({ program, input }: Case): FlinkDefect | undefined {
-  const window = program.window as { type?: string; dynamicGap?: { base: number; mod: number; step: number } } | undefined
+  const window = program.window as
+    | { type?: string; dynamicGap?: { base: number; mod: number; step: number } }
+    | undefined
   const gap = window?.dynamicGap
   if (program.type !== 'window' || gap === undefined) return undefined
   const keys = new Map<string, Session[]>()
@@ -49,7 +51,9 @@ function lostSessions({ program, input }: Case): FlinkDefect | undefined {
       merged: false,
     }
     // Sessions that are over stay here: a false alarm costs nothing, the case is compared whole first.
-    joined.merged = touched.some((session) => session.merged || session.start !== joined.start || session.end !== joined.end)
+    joined.merged = touched.some(
+      (session) => session.merged || session.start !== joined.start || session.end !== joined.end,
+    )
     keys.set(key, [...sessions.filter((session) => !touched.includes(session)), joined])
   }
   if (lost.size === 0) return undefined
@@ -63,7 +67,8 @@ function lostSessions({ program, input }: Case): FlinkDefect | undefined {
 function sharedMinMax({ program }: Case): FlinkDefect | undefined {
   const window = program.window as { type?: string } | undefined
   const fn = program.function as { type?: string } | undefined
-  if (program.type !== 'window' || window?.type !== 'sliding' || !['min', 'max'].includes(fn?.type ?? '')) return undefined
+  if (program.type !== 'window' || window?.type !== 'sliding' || !['min', 'max'].includes(fn?.type ?? ''))
+    return undefined
   return {
     proof: 'windows of one element share the record that min and max write into',
     isSound: (output) => output.out !== 'main',

@@ -20,8 +20,12 @@ export async function judge(recorded: Case): Promise<Verdict> {
     const actual = await runCase(recorded)
     differs = difference(recorded, actual)
     if (differs !== undefined && defect !== undefined) {
-      differs = difference({ ...recorded, output: recorded.output.filter(defect.isSound) }, actual.filter(defect.isSound))
-      if (differs === undefined) return { verdict: 'PASS', detail: `but for what Flink itself has wrong: ${defect.proof}` }
+      differs = difference(
+        { ...recorded, output: recorded.output.filter(defect.isSound) },
+        actual.filter(defect.isSound),
+      )
+      if (differs === undefined)
+        return { verdict: 'PASS', detail: `but for what Flink itself has wrong: ${defect.proof}` }
     }
   } catch (error) {
     if (error instanceof Unsupported) return { verdict: 'N/A', detail: error.message }

@@ -30,7 +30,7 @@ export async function runCase(recorded: Case): Promise<OutputItem[]> {
   return outputs
 }
 
-type Streams = Record<string, DataStream<any>>
+type Streams = Readonly<Record<string, DataStream<any>>>
 
 function harnessFor({ program }: Case): JobHarness<Event> {
   const { startTime, interval } = program as { startTime?: number; interval?: number }
@@ -41,7 +41,7 @@ function harnessFor({ program }: Case): JobHarness<Event> {
     case 'window':
       return define((events) => {
         const main = windowProgram(program, events)
-        return program.lateOutput === true ? { main, late: main.getSideOutput(lateTag) } : { main }
+        return { main, ...(program.lateOutput === true && { late: main.getSideOutput(lateTag) }) } as Streams
       })
     case 'process':
       return define((events) => {
@@ -89,7 +89,10 @@ function toItem(recorded: Case, after: number | 'end', output: HarnessOutput): O
 }
 
 /** Programs emit records of the input, or objects that already have the form of the files. */
-function shown({ program }: Case, { output, value }: HarnessOutput & { kind: 'record' }): Pick<OutputItem, 'key' | 'value'> {
+function shown(
+  { program }: Case,
+  { output, value }: HarnessOutput & { kind: 'record' },
+): Pick<OutputItem, 'key' | 'value'> {
   if (!Array.isArray(value)) return value as OutputItem
   const event = value as unknown as Event
   return {

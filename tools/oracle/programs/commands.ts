@@ -11,11 +11,10 @@ export function commands(program: Program): Behaviour {
       yield* execute(event[2] as Command, context, timed)
     },
     *timer(time, context) {
-      const { timers, timeDomain } = context
+      const { timeDomain } = context
       yield ['timer', timeDomain, time, ...clocks(context, timed)]
       if (timeDomain === 'event') followChain(time, context)
       for (const command of (program.onTimer ?? []) as Command[]) yield* execute(command, context, timed)
-      void timers
     },
   }
 }

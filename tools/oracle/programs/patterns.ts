@@ -8,7 +8,7 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
     const clock = clockOf(program)
     const gap = program.gap as number
     return {
-      *element(event, context) {
+      element(event, context) {
         const { state } = context
         const due = clock.now(event, context) + gap
         state.reducing.add(1)
@@ -19,7 +19,10 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
         clock.register(context, due)
       },
       *timer(time, { state }) {
-        if (state.value.value() !== time) return yield ['stale', time]
+        if (state.value.value() !== time) {
+          yield ['stale', time]
+          return
+        }
         yield ['idle', time, state.reducing.get() ?? null]
         state.value.clear()
         state.reducing.clear()
@@ -69,7 +72,7 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
 
   sort() {
     return {
-      *element(event, context) {
+      element(event, context) {
         const { state, timers } = context
         if (event[1] <= timers.currentWatermark()) return side(context, ['late', event[3]])
         state.buffer.add([event[1], event[3]])
@@ -86,7 +89,7 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
   windowByHand(program) {
     const size = program.size as number
     return {
-      *element(event, context) {
+      element(event, context) {
         const { state, timers } = context
         const end = nextMultiple(event[1], size)
         if (end - 1 <= timers.currentWatermark()) return side(context, ['late', event[3]])
@@ -114,14 +117,14 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
         state.reducing.clear()
         state.aggregating.clear()
       },
-      *timer() {},
+      timer() {},
     }
   },
 
   topN(program) {
     const size = program.size as number
     return {
-      *element(event, { state, timers }) {
+      element(event, { state, timers }) {
         const end = nextMultiple(event[1], size)
         state.buffer.add([end, event[2] as number, event[3]])
         timers.registerEventTime(end)
@@ -140,7 +143,7 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
     const clock = clockOf(program)
     const period = program.period as number
     return {
-      *element(event, context) {
+      element(event, context) {
         const { state } = context
         state.reducing.add(1)
         if (state.value.value() !== undefined) return
@@ -163,7 +166,7 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
   coalesce(program) {
     const clock = clockOf(program)
     return {
-      *element(event, context) {
+      element(event, context) {
         context.state.reducing.add(1)
         clock.register(context, nextMultiple(clock.now(event, context), program.resolution as number))
       },
@@ -177,7 +180,7 @@ export const patterns: { readonly [name: string]: (program: Program) => Behaviou
   bothDomains(program) {
     const delay = program.delay as number
     return {
-      *element(event, { state, timers }) {
+      element(event, { state, timers }) {
         timers.registerEventTime(event[1] + delay)
         timers.registerProcessingTime(timers.currentProcessingTime() + delay)
         state.list.add(event[3])

@@ -44,8 +44,8 @@ export type TimerContext = OnTimerContext<string, Handles>
 
 /** A keyed process function by name: what it emits for an element and for a timer. */
 export interface Behaviour {
-  element(event: Event, context: Context): Iterable<Json>
-  timer(time: number, context: TimerContext): Iterable<Json>
+  element(event: Event, context: Context): Iterable<Json> | void
+  timer(time: number, context: TimerContext): Iterable<Json> | void
 }
 
 /** Builds the program with the public API over the stream of events. */
@@ -60,10 +60,10 @@ export function processProgram(program: Program, events: DataStream<Event>): Dat
     .process({
       state: declared,
       *processElement(event: Event, context): Generator<Shown> {
-        for (const value of behaviour.element(event, context)) yield { key: context.currentKey, value }
+        for (const value of behaviour.element(event, context) ?? []) yield { key: context.currentKey, value }
       },
       *onTimer(time, context): Generator<Shown> {
-        for (const value of behaviour.timer(time, context)) yield { key: context.currentKey, value }
+        for (const value of behaviour.timer(time, context) ?? []) yield { key: context.currentKey, value }
       },
     })
 }

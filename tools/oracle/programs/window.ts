@@ -33,6 +33,9 @@ interface Shown {
 
 export const lateTag: OutputTag<Event> = outputTag<Event>('late')
 
+/** Keyed or not. */
+type AnyWindowedStream = WindowedStream<any, Event>
+
 interface WindowProgram extends Program {
   readonly keyed: boolean
   readonly time: 'event' | 'processing'
@@ -72,12 +75,12 @@ interface FunctionSpec {
   readonly state: boolean
 }
 
-/** Builds the program with the public API over the stream of events. */
-export function windowProgram(program: Program, events: DataStream<Event>): DataStream<WindowResult> {
+/** Builds the program with the public API over the stream of events. It emits {@link WindowResult}s. */
+export function windowProgram(program: Program, events: DataStream<Event>): DataStream<any> {
   const spec = program as WindowProgram
   if (spec.evictor !== undefined) throw new Unsupported('evictors come later')
   const windows = windowsOf(spec)
-  let windowed: WindowedStream<string | undefined, Event> = spec.keyed
+  let windowed: AnyWindowedStream = spec.keyed
     ? events.keyBy((event) => event[0]).window(windows)
     : events.windowAll(windows)
   if (spec.trigger !== undefined) windowed = windowed.trigger(triggerOf(spec.trigger))
@@ -129,7 +132,7 @@ function triggerOf(spec: TriggerSpec): Trigger {
   }
 }
 
-function apply(spec: WindowProgram, windowed: WindowedStream<string | undefined, Event>): DataStream<WindowResult> {
+function apply(spec: WindowProgram, windowed: AnyWindowedStream): DataStream<any> {
   const fn = spec.function
   // Positions of the tuple [key, time stamp, value, index]; a value is a number in the window programs.
   const value = 2 as never

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KeyedProcessFunction, StateHandles } from '../../src/index.ts'
+import type { KeyedProcessFunction } from '../../src/index.ts'
 import { aggregatingState, listState, mapState, outputTag, reducingState, valueState } from '../../src/index.ts'
 import { KeyedProcessOperator } from '../../src/operators/keyed-process-operator.ts'
 import { ProcessOperator } from '../../src/operators/process-operator.ts'
@@ -207,7 +207,7 @@ describe('snapshots', () => {
     },
   } satisfies KeyedProcessFunction<string, Word, StateDescriptors, unknown>
 
-  function show(key: string, state: StateHandles<typeof everything.state>): unknown {
+  function show(key: string, state: any): unknown {
     return [
       key,
       state.value.value(),

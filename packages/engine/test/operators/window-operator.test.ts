@@ -44,7 +44,7 @@ function harness(definition: Partial<WindowDefinition>): OperatorHarness {
 const sale = (shop: string, amount: number, note?: string): Sale => ({ shop, amount, ...(note && { note }) })
 
 describe('functions', () => {
-  const run = (fn: WindowFunction, assigner = tumbling) => {
+  const run = (fn: WindowFunction, assigner: WindowAssigner = tumbling) => {
     const h = harness({ function: fn, assigner })
     h.push(
       [sale('a', 3, 'first'), 1],

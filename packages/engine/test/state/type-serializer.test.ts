@@ -13,17 +13,27 @@ function roundTrip(value: unknown): unknown {
 
 describe('valueSerializer', () => {
   test('every plain value comes back equal', () => {
-    const plain = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: false })
-    fc.assert(fc.property(plain, (value) => {
-      expect(roundTrip(value)).toStrictEqual(value)
-    }))
+    const plain = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withNullPrototype: false,
+    })
+    fc.assert(
+      fc.property(plain, (value) => {
+        expect(roundTrip(value)).toStrictEqual(value)
+      }),
+    )
   })
 
   test('every number comes back as it was', () => {
     const numbers = fc.oneof(fc.double(), fc.maxSafeInteger(), fc.constantFrom(-0, 2 ** 53, -(2 ** 60)))
-    fc.assert(fc.property(numbers, (value) => {
-      expect(Object.is(roundTrip(value), value)).toBe(true)
-    }))
+    fc.assert(
+      fc.property(numbers, (value) => {
+        expect(Object.is(roundTrip(value), value)).toBe(true)
+      }),
+    )
   })
 
   test.each([
