@@ -1,1 +1,2 @@
-export {}
+export * from './formats/index.ts'
+export * from './kafka/index.ts'
