@@ -1,2 +1,7 @@
+export * from './collection/index.ts'
+export * from './datagen/index.ts'
+export * from './file/index.ts'
 export * from './formats/index.ts'
+export * from './generator/index.ts'
 export * from './kafka/index.ts'
+export * from './print/index.ts'

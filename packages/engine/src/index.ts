@@ -19,6 +19,7 @@ export { type WatermarkOptions, WatermarkStrategy, type WatermarkStrategyBuilder
 export { WindowedStream } from './api/windowed-stream.ts'
 export * from './api/windows.ts'
 export { collectionSource } from './connector/collection-source.ts'
+export { type CollectSink, collectSink } from './connector/collect-sink.ts'
 export { type PrintOptions, printSink } from './connector/print-sink.ts'
 export * from './connector/sink.ts'
 export * from './connector/source.ts'

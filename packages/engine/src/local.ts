@@ -96,6 +96,9 @@ export function explain(definition: JobDefinition, options: { readonly paralleli
 }
 
 /** As {@link explain}, as data. */
-export function describePlan(definition: JobDefinition, options: { readonly parallelism?: number } = {}): JobDescription {
+export function describePlan(
+  definition: JobDefinition,
+  options: { readonly parallelism?: number } = {},
+): JobDescription {
   return describeJob(planJob(buildGraph(definition, options)))
 }

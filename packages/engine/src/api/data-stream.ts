@@ -18,7 +18,8 @@ import { wholeNumber } from './job.ts'
 
 type MapRefusal =
   'map() takes a function that returns the record, not a promise of it: work that must wait belongs into a source or a sink.'
-type FilterRefusal = 'filter() takes a function that returns true or false, not a promise: every promise would count as true.'
+type FilterRefusal =
+  'filter() takes a function that returns true or false, not a promise: every promise would count as true.'
 type FlatMapRefusal = 'flatMap() takes a function that returns an iterable of records, not a promise of one.'
 
 /** What an implementation behind typed overloads returns. */
@@ -83,7 +84,12 @@ export class DataStream<T> {
    * bids.where(field('price').greaterThan(100))
    */
   where(condition: Condition<T>): DataStream<T> {
-    return this.#add({ kind: 'where', name: 'where', input: this.node, predicate: expressionNode(condition, 'where()') })
+    return this.#add({
+      kind: 'where',
+      name: 'where',
+      input: this.node,
+      predicate: expressionNode(condition, 'where()'),
+    })
   }
 
   /**

@@ -101,8 +101,7 @@ type AnyOperand = Literal | FieldRef<string> | NumberExpression<never, string> |
 
 type RowOf<O, V> =
   O extends FieldRef<infer Name> ? Reads<Name, V> : O extends FieldExpression<infer Row, string> ? Row : unknown
-type NullsOf<O> =
-  O extends FieldRef<infer Name> ? Name : O extends FieldExpression<never, infer Nulls> ? Nulls : never
+type NullsOf<O> = O extends FieldRef<infer Name> ? Name : O extends FieldExpression<never, infer Nulls> ? Nulls : never
 
 /** What `select()` takes for a record type: names of new fields → expressions. */
 export type Selection<T> = {

@@ -87,7 +87,10 @@ export function buildGraph(definition: JobDefinition, overrides: { readonly para
     jobName: definition.name,
     parallelism,
     maxParallelism,
-    watermarkIntervalMs: positiveDurationMs(definition.options.watermarkInterval ?? 200, 'the watermarkInterval of job()'),
+    watermarkIntervalMs: positiveDurationMs(
+      definition.options.watermarkInterval ?? 200,
+      'the watermarkInterval of job()',
+    ),
   })
   for (const node of graph.nodes) {
     const own = node.parallelism ?? parallelism

@@ -80,7 +80,9 @@ export class KeyedStream<K, T> {
   min(field: OrderedField<T>): DataStream<T> {
     const name = checkField(field, 'min()')
     return this.#rolling(`min ${String(name)}`, (soFar, record) =>
-      (valueOf(record, name) as number) < (valueOf(soFar, name) as number) ? replaced(soFar, name, valueOf(record, name)) : soFar,
+      (valueOf(record, name) as number) < (valueOf(soFar, name) as number)
+        ? replaced(soFar, name, valueOf(record, name))
+        : soFar,
     )
   }
 
@@ -88,7 +90,9 @@ export class KeyedStream<K, T> {
   max(field: OrderedField<T>): DataStream<T> {
     const name = checkField(field, 'max()')
     return this.#rolling(`max ${String(name)}`, (soFar, record) =>
-      (valueOf(record, name) as number) > (valueOf(soFar, name) as number) ? replaced(soFar, name, valueOf(record, name)) : soFar,
+      (valueOf(record, name) as number) > (valueOf(soFar, name) as number)
+        ? replaced(soFar, name, valueOf(record, name))
+        : soFar,
     )
   }
 

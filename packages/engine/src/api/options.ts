@@ -47,5 +47,7 @@ export function describe(value: unknown): string {
     const name = value.constructor?.name
     return name && name !== 'Object' ? `a ${name}` : 'an object'
   }
-  return typeof value === 'string' ? `the string '${value}'` : `${typeof value === 'undefined' ? '' : `the ${typeof value} `}${String(value)}`
+  return typeof value === 'string'
+    ? `the string '${value}'`
+    : `${typeof value === 'undefined' ? '' : `the ${typeof value} `}${String(value)}`
 }

@@ -26,12 +26,21 @@ export function valueState<V extends string | number | bigint | boolean | Date |
   initial: V,
 ): TypedState<ValueState<Widen<V>>>
 export function valueState(initial?: unknown): TypedState<ValueState<unknown>> {
-  const make = initial === undefined ? undefined : typeof initial === 'function' ? (initial as () => unknown) : () => initial
+  const make =
+    initial === undefined ? undefined : typeof initial === 'function' ? (initial as () => unknown) : () => initial
   return Object.freeze({ kind: 'value', initial: make })
 }
 
 /** `0` → `number`: a counter that starts at 0 may hold other numbers. */
-type Widen<V> = V extends string ? string : V extends number ? number : V extends bigint ? bigint : V extends boolean ? boolean : V
+type Widen<V> = V extends string
+  ? string
+  : V extends number
+    ? number
+    : V extends bigint
+      ? bigint
+      : V extends boolean
+        ? boolean
+        : V
 
 /** A list per key, in the order of arrival. */
 export function listState<V>(): TypedState<ListState<V>> {

@@ -10,7 +10,11 @@ type IsAny<X> = 0 extends 1 & X ? true : false
 
 /** `unknown` (no objection), or the sentence, for the result of a callback that must not be a promise. */
 export type NotPromise<R, Sentence extends string> =
-  IsAny<R> extends true ? unknown : [Extract<R, PromiseLike<unknown>>] extends [never] ? unknown : MillraceTypeError<Sentence>
+  IsAny<R> extends true
+    ? unknown
+    : [Extract<R, PromiseLike<unknown>>] extends [never]
+      ? unknown
+      : MillraceTypeError<Sentence>
 
 type PrimitiveKeyType = string | number | bigint | boolean | Date | Uint8Array | null | undefined
 

@@ -24,7 +24,9 @@ type TimestampField<T> = { [K in keyof T & string]: T[K] extends number ? K : ne
 /** Flink's builder of strategies. */
 export interface WatermarkStrategyBuilder<T> extends Strategy<T> {
   /** `fn` gets the record and the time stamp of the source (NaN: none); it returns ms since the epoch. */
-  withTimestampAssigner<U extends T = T>(fn: (record: U, sourceTimestamp: number) => number): WatermarkStrategyBuilder<U>
+  withTimestampAssigner<U extends T = T>(
+    fn: (record: U, sourceTimestamp: number) => number,
+  ): WatermarkStrategyBuilder<U>
   withIdleness(timeout: Duration): WatermarkStrategyBuilder<T>
 }
 
@@ -44,7 +46,10 @@ export const WatermarkStrategy = {
   /** Records come at most `delay` after one with a later time. */
   forBoundedOutOfOrderness: <T = unknown>(delay: Duration): WatermarkStrategyBuilder<T> =>
     builder<T>({
-      generator: { kind: 'boundedOutOfOrderness', delayMs: durationMs(delay, 'the delay of forBoundedOutOfOrderness()') },
+      generator: {
+        kind: 'boundedOutOfOrderness',
+        delayMs: durationMs(delay, 'the delay of forBoundedOutOfOrderness()'),
+      },
       timestampOf: undefined,
       idlenessMs: undefined,
     }),

@@ -57,7 +57,10 @@ export function sliding(size: Duration, slide: Duration, options?: AlignedWindow
  * clicks.keyBy('user').window(session('30 min')).process(…)
  * clicks.keyBy('user').window(session((click) => (click.mobile ? '5 min' : '30 min'))).count()
  */
-export function session<T = unknown>(gap: Duration | ((record: T) => Duration), options?: WindowTimeOptions): Windows<T> {
+export function session<T = unknown>(
+  gap: Duration | ((record: T) => Duration),
+  options?: WindowTimeOptions,
+): Windows<T> {
   checkOptions(options, ['time'], 'session()')
   const gapMs =
     typeof gap === 'function'

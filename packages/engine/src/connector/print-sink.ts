@@ -44,7 +44,9 @@ class PrintWriter implements SinkWriter {
     if (batch.layout !== 'objects') return
     for (let i = 0; i < batch.length; i++) {
       const value = batch.values[i]
-      this.#write(this.#prefix + (typeof value === 'string' ? value : inspect(value, { breakLength: Infinity, depth: 6 })))
+      this.#write(
+        this.#prefix + (typeof value === 'string' ? value : inspect(value, { breakLength: Infinity, depth: 6 })),
+      )
     }
   }
 

@@ -5,7 +5,12 @@
 export type Expression =
   | { readonly kind: 'field'; readonly name: string }
   | { readonly kind: 'literal'; readonly value: number | string | boolean | null }
-  | { readonly kind: 'arithmetic'; readonly op: '+' | '-' | '*' | '/' | '%'; readonly left: Expression; readonly right: Expression }
+  | {
+      readonly kind: 'arithmetic'
+      readonly op: '+' | '-' | '*' | '/' | '%'
+      readonly left: Expression
+      readonly right: Expression
+    }
   | {
       readonly kind: 'comparison'
       readonly op: '=' | '<>' | '<' | '<=' | '>' | '>='

@@ -51,7 +51,11 @@ export function describeJob(graph: JobGraph): JobDescription {
       id: vertex.id,
       name: vertex.name,
       parallelism: vertex.parallelism,
-      inputs: vertex.inputs.map(({ from, to, partitioning }) => ({ from, to, partitioning: partitioningText(partitioning) })),
+      inputs: vertex.inputs.map(({ from, to, partitioning }) => ({
+        from,
+        to,
+        partitioning: partitioningText(partitioning),
+      })),
       operators: [...stepsOf(vertex.head)].map(describeStep),
     })),
   }
@@ -66,7 +70,8 @@ export function explainJob(graph: JobGraph): string {
 
 function vertexText(vertex: JobVertex, graph: JobGraph): string {
   const lines = [`Task ${vertex.id} (${count(vertex.parallelism, 'subtask')})`]
-  for (const { from, partitioning } of vertex.inputs) lines.push(`  reads task ${from}: ${partitioningText(partitioning)}`)
+  for (const { from, partitioning } of vertex.inputs)
+    lines.push(`  reads task ${from}: ${partitioningText(partitioning)}`)
   const rows: [string, string][] = []
   addRows(vertex.head, '  ', rows, graph)
   const width = Math.max(...rows.map(([left]) => left.length))
@@ -85,7 +90,10 @@ function addRows(step: Step, indent: string, rows: [string, string][], graph: Jo
   for (const { target, label } of targets) {
     const below = forked || label !== '' ? `${indent}  ` : indent
     if (target.kind === 'edge') {
-      rows.push([`${below}→ ${label === '' ? '' : `${label}: `}task ${target.edge.to} (${partitioningText(target.edge.partitioning)})`, ''])
+      rows.push([
+        `${below}→ ${label === '' ? '' : `${label}: `}task ${target.edge.to} (${partitioningText(target.edge.partitioning)})`,
+        '',
+      ])
       continue
     }
     if (forked || label !== '') rows.push([`${indent}└ ${label || 'branch'}`, ''])

@@ -1,5 +1,13 @@
 import type { BatchLayout, CompiledChain } from '../codegen/compile-chain.ts'
-import type { KeySelector, Partitioning, ProcessNode, SinkNode, SourceNode, WatermarksNode, WindowNode } from '../graph/node.ts'
+import type {
+  KeySelector,
+  Partitioning,
+  ProcessNode,
+  SinkNode,
+  SourceNode,
+  WatermarksNode,
+  WindowNode,
+} from '../graph/node.ts'
 
 /**
  * The job graph: operators that are joined by a forward edge form one vertex, which runs as one task per subtask.
@@ -47,9 +55,7 @@ interface StepBase {
   readonly sides: readonly { readonly tag: string; readonly next: readonly Target[] }[]
 }
 
-export type Target =
-  | { readonly kind: 'step'; readonly step: Step }
-  | { readonly kind: 'edge'; readonly edge: JobEdge }
+export type Target = { readonly kind: 'step'; readonly step: Step } | { readonly kind: 'edge'; readonly edge: JobEdge }
 
 /** One operator of a vertex. */
 export type Step = SourceStep | ChainStep | ConvertStep | WatermarksStep | ProcessStep | WindowStep | SinkStep

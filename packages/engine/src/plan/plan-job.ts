@@ -117,9 +117,23 @@ class Planner {
       case 'watermarks':
         return { kind: 'watermarks', ...base, node, output: input, next: this.#next(node, input, head) }
       case 'process':
-        return { kind: 'process', ...base, node, key: keyOf(node.input), output: objects, next: this.#next(node, objects, head) }
+        return {
+          kind: 'process',
+          ...base,
+          node,
+          key: keyOf(node.input),
+          output: objects,
+          next: this.#next(node, objects, head),
+        }
       case 'window':
-        return { kind: 'window', ...base, node, key: keyOf(node.input), output: objects, next: this.#next(node, objects, head) }
+        return {
+          kind: 'window',
+          ...base,
+          node,
+          key: keyOf(node.input),
+          output: objects,
+          next: this.#next(node, objects, head),
+        }
       case 'sink':
         return { kind: 'sink', ...base, node, output: objects, next: [] }
     }

@@ -43,15 +43,17 @@ export function summarize(all: readonly OperatorMetrics[], sinkIds: ReadonlySet<
   const byNode = Map.groupBy(all, (metrics) => metrics.nodeId)
   const operators = [...byNode.entries()]
     .sort(([a], [b]) => a - b)
-    .map(([id, subtasks]): OperatorMetricsSnapshot => ({
-      id,
-      name: (subtasks[0] as OperatorMetrics).name,
-      parallelism: subtasks.length,
-      numRecordsIn: subtasks.reduce((sum, each) => sum + each.numRecordsIn, 0),
-      numRecordsOut: subtasks.reduce((sum, each) => sum + each.numRecordsOut, 0),
-      currentInputWatermark: Math.min(...subtasks.map((each) => each.currentInputWatermark)),
-      pendingRecords: totalPending(subtasks),
-    }))
+    .map(
+      ([id, subtasks]): OperatorMetricsSnapshot => ({
+        id,
+        name: (subtasks[0] as OperatorMetrics).name,
+        parallelism: subtasks.length,
+        numRecordsIn: subtasks.reduce((sum, each) => sum + each.numRecordsIn, 0),
+        numRecordsOut: subtasks.reduce((sum, each) => sum + each.numRecordsOut, 0),
+        currentInputWatermark: Math.min(...subtasks.map((each) => each.currentInputWatermark)),
+        pendingRecords: totalPending(subtasks),
+      }),
+    )
   const sources = all.filter((metrics) => metrics.pendingRecords !== undefined)
   const sinks = operators.filter((operator) => sinkIds.has(operator.id))
   return {

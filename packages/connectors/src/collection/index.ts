@@ -1,0 +1,1 @@
+export { collectionSource, collectSink, type CollectSink } from '@millrace/engine'

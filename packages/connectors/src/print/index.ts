@@ -1,0 +1,1 @@
+export { type PrintOptions, printSink } from '@millrace/engine'
