@@ -1,0 +1,289 @@
+import { seededRandom, utf8 } from '@millrace/std'
+import { ManualClock } from '@millrace/testing'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeGroupRecord, encodeGroupRecord } from '../../src/groups/group-record-codec.ts'
+import type { GroupRecord } from '../../src/groups/group-records.ts'
+import { GroupShard } from '../../src/groups/group-shard.ts'
+import type { JoinRequest, JoinResponse, MemberRequest, SyncResponse } from '../../src/groups/protocol.ts'
+import type { Command, ShardContext } from '../../src/groups/shard-context.ts'
+
+const settings = {
+  minSessionTimeoutMs: 10,
+  maxSessionTimeoutMs: 60_000,
+  initialRebalanceDelayMs: 0,
+  maxSize: 4,
+  offsetMetadataMaxBytes: 8,
+  offsetsRetentionMs: 5_000,
+}
+
+/** Runs commands as the broker does (records are replayed before anything else happens) and keeps the records. */
+class ShardHarness {
+  readonly clock = new ManualClock()
+  readonly log: { key: Uint8Array; value: Uint8Array | null }[] = []
+  readonly shard: GroupShard
+
+  constructor(options: Partial<typeof settings> = {}) {
+    this.shard = new GroupShard(this.#context(options))
+  }
+
+  #context(options: Partial<typeof settings>): ShardContext {
+    return {
+      clock: this.clock,
+      random: seededRandom(1),
+      settings: { ...settings, ...options },
+      timers: {
+        schedule: (delayMs, command) => this.clock.schedule(delayMs, () => this.run(command)),
+        cancel: (handle) => this.clock.cancel(handle),
+      },
+    }
+  }
+
+  run(command: Command): void {
+    for (const record of command()) {
+      this.log.push(encodeGroupRecord(record))
+      this.shard.replay(record)
+    }
+  }
+
+  /** A shard that knows only the log, as after a restart. */
+  recovered(): GroupShard {
+    const shard = new GroupShard(this.#context({}))
+    for (const { key, value } of this.log) shard.replay(decodeGroupRecord(key, value) as GroupRecord)
+    return shard
+  }
+}
+
+/** What must survive a restart. Groups of which nothing is durable are left out. */
+function durableState(shard: GroupShard) {
+  const groups = [...shard.groups.values()]
+    .filter(({ durable, offsets }) => durable !== null || offsets.size > 0)
+    .map(({ id, durable, offsets }) => ({
+      id,
+      durable,
+      offsets: [...offsets]
+        .map(([topic, partitions]) => [topic, [...partitions].sort(([a], [b]) => a - b)] as const)
+        .sort(),
+    }))
+  return groups.sort((a, b) => a.id.localeCompare(b.id))
+}
+
+type Step =
+  | { do: 'join'; who: number; instance: boolean; protocols: string[]; session: number }
+  | { do: 'sync' | 'heartbeat' | 'leave' | 'commit'; who: number }
+  | { do: 'simpleCommit'; offset: number }
+  | { do: 'delete' | 'expire' | 'forgetTopic' }
+  | { do: 'advance'; ms: number }
+
+const who = fc.integer({ min: 0, max: 4 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('join' as const),
+      who,
+      instance: fc.boolean(),
+      protocols: fc.subarray(['range', 'sticky', 'robin'], { minLength: 1 }),
+      session: fc.constantFrom(20, 50, 5),
+    }),
+  },
+  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('sync' as const, 'heartbeat' as const), who }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'commit' as const), who }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('simpleCommit' as const), offset: fc.nat(100) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('delete' as const, 'expire' as const, 'forgetTopic' as const) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(1, 15, 40, 6_000) }) },
+)
+
+/** Drives a group with members that behave as clients do, more or less. */
+class Members {
+  readonly harness: ShardHarness
+  readonly #ids = ['', '', '', '', '']
+  readonly #generations = [-1, -1, -1, -1, -1]
+  /** Requests without an answer so far. */
+  open = 0
+
+  constructor(harness: ShardHarness) {
+    this.harness = harness
+  }
+
+  take(step: Step): void {
+    const { shard } = this.harness
+    switch (step.do) {
+      case 'join':
+        return this.#join(step)
+      case 'sync':
+        return this.#sync(step.who)
+      case 'heartbeat':
+        shard.membership.heartbeat(this.#member(step.who))
+        return
+      case 'leave': {
+        const { memberId } = this.#member(step.who)
+        this.open++
+        this.harness.run(() =>
+          shard.membership.leave({ groupId: 'g', members: [{ memberId, groupInstanceId: null }] }, () => this.open--),
+        )
+        return
+      }
+      case 'commit':
+        return this.#commit(this.#member(step.who), 1)
+      case 'simpleCommit':
+        return this.#commit({ groupId: 's', memberId: '', groupInstanceId: null, generationId: -1 }, step.offset)
+      case 'delete':
+        return this.harness.run(() => shard.offsets.delete('g').records)
+      case 'expire':
+        return this.harness.run(() => shard.offsets.expire())
+      case 'forgetTopic':
+        return this.harness.run(() => shard.offsets.forgetTopic('t'))
+      case 'advance':
+        return this.harness.clock.advance(step.ms)
+    }
+  }
+
+  #member(who: number) {
+    return {
+      groupId: 'g',
+      memberId: this.#ids[who] as string,
+      groupInstanceId: null,
+      generationId: this.#generations[who] as number,
+    }
+  }
+
+  #join({ who, instance, protocols, session }: Extract<Step, { do: 'join' }>): void {
+    const request: JoinRequest = {
+      groupId: 'g',
+      memberId: this.#ids[who] as string,
+      groupInstanceId: instance ? `i${who}` : null,
+      clientId: `c${who}`,
+      clientHost: '/here',
+      sessionTimeoutMs: session,
+      rebalanceTimeoutMs: 30,
+      protocolType: 'consumer',
+      protocols: protocols.map((name) => ({ name, metadata: utf8(`${name}${who}`) })),
+      requiresMemberId: !instance,
+      canSkipAssignment: true,
+    }
+    this.open++
+    const reply = ({ error, memberId, generationId }: JoinResponse) => {
+      this.open--
+      if (error === 'UNKNOWN_MEMBER_ID' || error === 'FENCED_INSTANCE_ID') this.#ids[who] = ''
+      else this.#ids[who] = memberId
+      this.#generations[who] = generationId
+    }
+    this.harness.run(() => this.harness.shard.membership.join(request, reply))
+  }
+
+  #sync(who: number): void {
+    this.open++
+    const group = this.harness.shard.groups.get('g')
+    const assignments = [...(group?.members.keys() ?? [])].map((memberId) => ({
+      memberId,
+      assignment: utf8(`for ${memberId}`),
+    }))
+    const reply = (_response: SyncResponse) => void this.open--
+    this.harness.run(() =>
+      this.harness.shard.membership.sync(
+        { ...this.#member(who), protocolType: null, protocolName: null, assignments },
+        reply,
+      ),
+    )
+  }
+
+  #commit(member: MemberRequest, offset: number): void {
+    this.harness.run(() => {
+      const offsets = [{ topic: 't', partition: offset % 3, offset, leaderEpoch: -1, metadata: 'm' }]
+      return this.harness.shard.offsets.commit({ ...member, retentionTimeMs: -1, offsets }).records
+    })
+  }
+}
+
+describe('GroupShard', () => {
+  test('replaying the records of any run yields what is durable, and so does replaying its snapshot', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const harness = new ShardHarness()
+        const members = new Members(harness)
+        for (const each of steps) members.take(each)
+        const expected = durableState(harness.shard)
+        expect(durableState(harness.recovered())).toEqual(expected)
+        const fromSnapshot = new ShardHarness()
+        fromSnapshot.run(() => [...harness.shard.snapshot()])
+        expect(durableState(fromSnapshot.shard)).toEqual(expected)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('in any run: a stable group is as it is durable, and every request is answered in time', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const harness = new ShardHarness()
+        const members = new Members(harness)
+        for (const each of steps) {
+          members.take(each)
+          for (const group of harness.shard.groups.values()) {
+            expect(group.members.size).toBeLessThanOrEqual(settings.maxSize)
+            for (const [instance, memberId] of group.staticMembers) {
+              expect(group.members.get(memberId)?.groupInstanceId).toBe(instance)
+            }
+            if (group.state === 'Empty') expect(group.members.size).toBe(0)
+            if (group.state !== 'Stable') continue
+            expect(group.leader === null || group.members.has(group.leader)).toBe(true)
+            expect(group.durable?.members.map(({ memberId }) => memberId)).toEqual([...group.members.keys()])
+            expect(group.durable?.generation).toBe(group.generation)
+          }
+        }
+        // Whoever does not come any more is given up: then nobody waits for it.
+        harness.clock.advance(1_000_000)
+        expect(members.open).toBe(0)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('an empty group loses its offsets after the retention time, and then itself', () => {
+    const harness = new ShardHarness()
+    const members = new Members(harness)
+    members.take({ do: 'simpleCommit', offset: 1 })
+    harness.clock.advance(4_999)
+    members.take({ do: 'expire' })
+    expect(harness.shard.groups.size).toBe(1)
+    harness.clock.advance(1)
+    members.take({ do: 'expire' })
+    expect(harness.shard.groups.size).toBe(0)
+    expect(harness.recovered().groups.size).toBe(0)
+  })
+
+  test('with an initial delay, members that come soon share the first generation', () => {
+    const harness = new ShardHarness({ initialRebalanceDelayMs: 100 })
+    const joined: JoinResponse[] = []
+    for (const name of ['a', 'b']) {
+      harness.run(() =>
+        harness.shard.membership.join(
+          {
+            groupId: 'g',
+            memberId: '',
+            groupInstanceId: name,
+            clientId: name,
+            clientHost: '/',
+            sessionTimeoutMs: 10_000,
+            rebalanceTimeoutMs: 10_000,
+            protocolType: 'consumer',
+            protocols: [{ name: 'range', metadata: new Uint8Array(0) }],
+            requiresMemberId: true,
+            canSkipAssignment: true,
+          },
+          (response) => joined.push(response),
+        ),
+      )
+    }
+    expect(joined).toEqual([])
+    harness.clock.advance(200)
+    expect(joined.map(({ generationId, error }) => [generationId, error])).toEqual([
+      [1, 'NONE'],
+      [1, 'NONE'],
+    ])
+  })
+})
