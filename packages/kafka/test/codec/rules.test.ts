@@ -21,6 +21,7 @@ import {
   uuid,
 } from '../../src/codec/types.ts'
 import { parseVersions } from '../../src/codec/versions.ts'
+import { Writer } from '../../src/codec/writer.ts'
 import { ApiVersions, ConsumerProtocolSubscription, Fetch, Metadata, Produce } from '../../src/definitions/index.ts'
 import { comparable, message } from './random.ts'
 
@@ -304,6 +305,28 @@ describe('tagged fields', () => {
     expect(value.taggedList).toEqual(taggedList)
   })
 
+  it.each([
+    [127, '7f'],
+    [128, '8001'],
+    [16_383, 'ff7f'],
+    [16_384, '808001'],
+    [2_097_151, 'ffff7f'],
+    [2_097_152, '80808001'],
+  ])('may have a size of just %i', (size, encodedSize) => {
+    const List = defineStruct({
+      name: 'List',
+      versions: [0, 0],
+      flexibleFrom: 0,
+      fields: { blobs: array(bytes(), { tag: 0 }), last: int32({ tag: 1 }) },
+    })
+    const prefix = size < 129 ? 1 : size < 16_385 ? 2 : 3
+    // Version, count and number of the tags, the size itself, then the count of blobs and the prefix of the only one.
+    const given = { blobs: [new Uint8Array(size - 1 - prefix).fill(7)], last: 5 }
+    const written = Buffer.from(encodeStruct(List, 0, given))
+    expect(written.toString('hex', 0, 12)).toMatch(new RegExp(`^00000200${encodedSize}02`))
+    expect(comparable(decodeStruct(List, written).value)).toEqual(comparable(given))
+  })
+
   it('that are unknown are skipped', () => {
     const body = Buffer.from(encodeStruct(Everything, 3, base))
     const extended = Buffer.concat([
@@ -392,6 +415,34 @@ describe('frames', () => {
       expect(frame.readInt32BE(4)).toBe(i)
       expect(decodeRequest(Metadata, 9, frame, 12).topics?.[0]?.name).toBe(body(i).topics[0]?.name)
     }
+  })
+
+  it('are the same wherever in a slab they are written', () => {
+    const given = {
+      ...base,
+      tagged: 'x',
+      taggedInner: { a: 2 },
+      taggedFlag: false,
+      taggedId: new Uint8Array(16).fill(1),
+    }
+    const expected = encodeStruct(Everything, 3, given).subarray(2)
+    for (let room = 0; room <= expected.length; room++) {
+      const writer = new Writer()
+      writer.position = writer.bytes.length - room
+      writer.begin()
+      Everything.schema.encode(writer, 3, given)
+      expect(writer.finishCopy(), `${room} bytes left`).toEqual(expected)
+    }
+  })
+
+  it('leave nothing behind when they fail', () => {
+    const writer = new Writer()
+    writer.begin()
+    const before = writer.position
+    expect(() => Everything.schema.encode(writer, 3, { ...base, taggedFlag: 'no' })).toThrow(refused('taggedFlag'))
+    expect(writer.position).toBe(before)
+    expect(() => Everything.schema.encode(writer, 9, base)).toThrow(refused('unknown'))
+    expect(writer.position).toBe(before)
   })
 
   it('may be larger than a slab', () => {

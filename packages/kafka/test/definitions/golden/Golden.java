@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
@@ -16,7 +17,8 @@ import org.apache.kafka.common.protocol.MessageUtil;
 
 /**
  * Asks Apache Kafka's own classes what messages look like on the wire: for every version of every message it fills a random
- * message, guided by the definitions inside of Kafka's jars, and prints it as JSON next to the bytes. See README.md.
+ * message, guided by the definitions inside of Kafka's jars, and prints it as JSON next to the bytes. With `rules` as the first
+ * argument it prints what those definitions say about each field. See README.md.
  */
 public final class Golden {
   private static final ObjectMapper MAPPER = new ObjectMapper().configure(JsonParser.Feature.ALLOW_COMMENTS, true);
@@ -37,6 +39,10 @@ public final class Golden {
   }
 
   public static void main(String[] arguments) throws Exception {
+    if (arguments[0].equals("rules")) {
+      for (int i = 1; i < arguments.length; i++) printRules(arguments[i].split(":")[0]);
+      return;
+    }
     for (String argument : arguments) {
       String[] parts = argument.split(":");
       String name = parts[0];
@@ -48,11 +54,8 @@ public final class Golden {
 
   private static void print(String name, short version, boolean full) throws Exception {
     Golden golden = new Golden(version, full, name.hashCode() * 31L + version * 2 + (full ? 1 : 0));
-    JsonNode definition;
-    try (InputStream in = Golden.class.getResourceAsStream("/common/message/" + name + ".json")) {
-      definition = MAPPER.readTree(in);
-    }
-    for (JsonNode struct : definition.path("commonStructs")) golden.structs.put(struct.get("name").asText(), struct.get("fields"));
+    JsonNode definition = definition(name);
+    golden.structs.putAll(commonStructs(definition));
     JsonNode value = golden.struct(definition.get("fields"));
     Class<?> converter = converterOf(name);
     Message message = (Message) converter.getMethod("read", JsonNode.class, short.class).invoke(null, value, version);
@@ -63,6 +66,42 @@ public final class Golden {
     line.put("message", name).put("version", version).set("value", value);
     line.put("bytes", HexFormat.of().formatHex(bytes));
     System.out.println(MAPPER.writeValueAsString(line));
+  }
+
+  private static JsonNode definition(String name) throws IOException {
+    try (InputStream in = Golden.class.getResourceAsStream("/common/message/" + name + ".json")) {
+      return MAPPER.readTree(in);
+    }
+  }
+
+  private static Map<String, JsonNode> commonStructs(JsonNode definition) {
+    Map<String, JsonNode> structs = new HashMap<>();
+    for (JsonNode struct : definition.path("commonStructs")) structs.put(struct.get("name").asText(), struct.get("fields"));
+    return structs;
+  }
+
+  /** What a definition says about each field, by its path. */
+  private static void printRules(String name) throws IOException {
+    JsonNode definition = definition(name);
+    ObjectNode rules = NODES.objectNode();
+    collectRules(definition.get("fields"), "", commonStructs(definition), rules);
+    ObjectNode line = NODES.objectNode();
+    line.put("message", name).put("flexible", definition.get("flexibleVersions").asText()).set("fields", rules);
+    System.out.println(MAPPER.writeValueAsString(line));
+  }
+
+  private static void collectRules(JsonNode fields, String path, Map<String, JsonNode> structs, ObjectNode rules) {
+    for (JsonNode field : fields) {
+      String name = path + field.get("name").asText().substring(0, 1).toLowerCase() + field.get("name").asText().substring(1);
+      String type = field.get("type").asText();
+      ObjectNode rule = NODES.objectNode().put("type", type);
+      for (String key : new String[] {"versions", "nullableVersions", "taggedVersions", "tag", "default", "ignorable"}) {
+        if (field.has(key)) rule.set(key, field.get(key));
+      }
+      rules.set(name, rule);
+      JsonNode members = field.has("fields") ? field.get("fields") : structs.get(type.replace("[]", ""));
+      if (members != null) collectRules(members, name + ".", structs, rules);
+    }
   }
 
   private static Class<?> converterOf(String name) throws ClassNotFoundException {
