@@ -2,7 +2,7 @@
  * DescribeCluster (60): the one broker that there is (KIP-700). Controllers (endpoint type 2, KIP-919) are not served.
  */
 import { DescribeCluster, ErrorCode } from '@millrace/kafka'
-import type { BrokerAddress } from '../broker-address.ts'
+import type { BrokerAddress } from '../net/broker-address.ts'
 import { clusterOperations, operationsNotAsked } from './authorized-operations.ts'
 import type { HandlerRegistry } from './registry.ts'
 

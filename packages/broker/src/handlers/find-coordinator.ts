@@ -5,7 +5,7 @@
  * look for their coordinator before they ask for a producer id. Share groups (2) are not served.
  */
 import { ErrorCode, FindCoordinator } from '@millrace/kafka'
-import type { BrokerAddress } from '../broker-address.ts'
+import type { BrokerAddress } from '../net/broker-address.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { coordinate } from './coordinate.ts'
 import type { HandlerRegistry } from './registry.ts'

@@ -1,5 +1,5 @@
 import type { Clock, Timers } from '@millrace/std'
-import type { BrokerAddress } from '../broker-address.ts'
+import type { BrokerAddress } from '../net/broker-address.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'

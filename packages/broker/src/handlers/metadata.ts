@@ -5,7 +5,7 @@
  * An unknown topic is created when the client and `auto.create.topics.enable` allow it; the answer then has it already.
  */
 import { ErrorCode, Metadata, type MetadataRequest } from '@millrace/kafka'
-import type { BrokerAddress } from '../broker-address.ts'
+import type { BrokerAddress } from '../net/broker-address.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import { leaderEpoch } from '../metadata/partition.ts'

@@ -1,7 +1,7 @@
 import { ErrorCode } from '@millrace/kafka'
 import type { Clock } from '@millrace/std'
 import type { ServerConfig } from '../config/server-config.ts'
-import { LogJournal } from '../journal/log-journal.ts'
+import { LogJournal } from './log-journal.ts'
 import type { MetadataManager } from './metadata-manager.ts'
 import type { Topic, TopicCatalog } from './topic-catalog.ts'
 import { isCommandError } from './topic-commands.ts'

@@ -9,7 +9,7 @@ import {
 } from '@millrace/kafka'
 import type { Clock } from '@millrace/std'
 import type { PartitionLog } from '../log/partition-log.ts'
-import { type Journal, JournalError, type JournalRecord } from './journal.ts'
+import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
 
 const readBytes = 1_048_576
 /** Snapshots are written in batches of about this size. */

@@ -1,4 +1,4 @@
-import type { LogEvent } from './log/log-event.ts'
+import type { LogEvent } from '../log/log-event.ts'
 
 /** A log's report as a line for people; the fields stay with it for machines. */
 export function logEventText(event: LogEvent): { level: 'info' | 'warn' | 'error'; message: string } {
