@@ -39,9 +39,9 @@ export class Panes {
     return this.#next[pane] as number
   }
 
-  /** The pane of a key that begins at `start`, or -1. */
-  find(keySlot: number, start: number): number {
-    let pane = this.latest(keySlot)
+  /** The pane of a key that begins at `start`, or -1. The search begins at `from`, a later pane of the key. */
+  find(start: number, from: number): number {
+    let pane = from
     while (pane !== NONE && (this.#start[pane] as number) > start) pane = this.#next[pane] as number
     return pane !== NONE && this.#start[pane] === start ? pane : NONE
   }

@@ -65,6 +65,8 @@ export class WindowOperator implements Operator, TimerHandler {
   processBatch(batch: Batch): void {
     const { context, keys, timers, buffers, store } = this.#runtime
     const { values, timestamps, length } = batch as ObjectBatch
+    // A batch is one moment of the clock.
+    const now = this.#eventTime ? 0 : timers.currentProcessingTime()
     buffers.begin(batch.origin)
     let i = 0
     try {
@@ -74,8 +76,7 @@ export class WindowOperator implements Operator, TimerHandler {
         const timestamp = timestamps[i] as number
         if (this.#eventTime && Number.isNaN(timestamp)) throw withoutTimestamp()
         const slot = keys.slotOf(this.#keyOf(value))
-        const time = this.#eventTime ? timestamp : timers.currentProcessingTime()
-        if (!this.#assign(slot, value, time, store)) this.#late(value, timestamp)
+        if (!this.#assign(slot, value, this.#eventTime ? timestamp : now, store)) this.#late(value, timestamp)
         if (store.isUnused(slot)) keys.remove(slot)
       }
     } catch (cause) {
@@ -124,18 +125,19 @@ export class WindowOperator implements Operator, TimerHandler {
     const aligned = this.#aligned
     if (aligned !== undefined) {
       let landed = false
+      let pane = -1
       const { size, slide } = aligned
       for (let start = aligned.latestStart(time); start > time - size; start -= slide) {
         if (store.isLate(start + size)) continue
         landed = true
-        store.addTo(slot, start, start + size, value, time)
+        pane = store.addTo(slot, start, start + size, value, time, pane)
       }
       return landed
     }
     const { assigner } = this.#definition
     if (assigner.kind === 'session')
       return store.addToSession(slot, time, time + sessionGap(assigner.gap, value), value)
-    store.addTo(slot, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, value, time)
+    store.addTo(slot, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, value, time, -1)
     return true
   }
 

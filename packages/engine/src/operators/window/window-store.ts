@@ -44,6 +44,13 @@ export class WindowStore {
   readonly #globalTable: StateTable
   readonly #domain: 'event' | 'processing'
   readonly #allowedLateness: number
+  /** The trigger only waits for the end of the window: its timers are set when the window is made. */
+  readonly #setOnce: boolean
+  /**
+   * A session keeps the timer of its first end while it grows; the timer looks at the end when it fires and waits again.
+   * So a record that makes a session longer touches no timer.
+   */
+  readonly #endsLazily: boolean
   /** The pane that trigger and timers mean. */
   readonly #current: CurrentPane
 
@@ -55,6 +62,8 @@ export class WindowStore {
     this.#domain = definition.assigner.time
     this.#allowedLateness = this.#domain === 'event' ? definition.allowedLateness : 0
     this.#contentsTable = backend.createTable({ contents: contentsOf(definition.function) })
+    this.#setOnce = trigger.kind === 'eventTime'
+    this.#endsLazily = this.#setOnce && definition.assigner.kind === 'session' && this.#allowedLateness === 0
     this.#isList = definition.function.kind === 'process'
     this.#contents = this.#contentsTable.handles.contents as Contents
     this.#triggerTable = backend.createTable(triggerState(trigger))
@@ -92,32 +101,36 @@ export class WindowStore {
     return this.#domain === 'event' && end - 1 + this.#allowedLateness <= this.#timers.currentWatermark
   }
 
-  addTo(keySlot: number, start: number, end: number, value: unknown, time: number): void {
-    let pane = this.#panes.find(keySlot, start)
-    if (pane === NO_PANE) pane = this.#panes.add(keySlot, start, end)
-    this.#add(pane, value, time)
+  /**
+   * Adds a record to a window. `from`: a pane of the key at or after `start`, where the search for the window begins;
+   * -1: the latest one. Gives such a pane for the next older window.
+   */
+  addTo(keySlot: number, start: number, end: number, value: unknown, time: number, from: number): number {
+    const pane = this.#panes.find(start, from === NO_PANE ? this.#panes.latest(keySlot) : from)
+    if (pane !== NO_PANE) return this.#add(pane, value, time, this.#setOnce) ? pane : NO_PANE
+    const added = this.#panes.add(keySlot, start, end)
+    return this.#add(added, value, time, false) ? added : NO_PANE
   }
 
   /** Adds a record to the session that its window [start, end) overlaps or touches. False: the session is late. */
   addToSession(keySlot: number, start: number, end: number, value: unknown): boolean {
     const pane = this.#mergeSessions(keySlot, start, end)
-    if (pane === NO_PANE) {
-      if (this.isLate(end)) return false
-      this.#add(this.#panes.add(keySlot, start, end), value, start)
-    } else {
-      this.#add(pane, value, start)
-    }
+    if (pane !== NO_PANE) this.#add(pane, value, start, this.#endsLazily)
+    else if (this.isLate(end)) return false
+    else this.#add(this.#panes.add(keySlot, start, end), value, start, false)
     return true
   }
 
   onTimer(pane: number, timestamp: number, domain: 'event' | 'processing'): void {
+    const end = this.#panes.end(pane)
+    if (this.#endsLazily && timestamp < end - 1) return this.#timers.registerEventTime(pane, end - 1)
     this.#select(pane)
     const window = this.#current.window
     const result =
       domain === 'event'
         ? this.#trigger.onEventTime(timestamp, window)
         : this.#trigger.onProcessingTime(timestamp, window)
-    const over = domain === this.#domain && timestamp === this.#cleanupTime(window.end)
+    const over = domain === this.#domain && timestamp === this.#cleanupTime(end)
     this.#act(pane, result, over)
     if (over) this.#close(pane)
     this.#release(pane)
@@ -151,13 +164,15 @@ export class WindowStore {
     }
   }
 
-  #add(pane: number, value: unknown, time: number): void {
-    this.#select(pane)
+  /** `timersAreSet`: the window has all timers that it needs. False: the pane is gone again. */
+  #add(pane: number, value: unknown, time: number, timersAreSet: boolean): boolean {
     this.#contentsTable.select(pane)
     this.#contents.add(value)
+    if (timersAreSet && this.#panes.end(pane) - 1 > this.#timers.currentWatermark) return true
+    this.#select(pane)
     this.#act(pane, this.#trigger.onElement(value, time, this.#current.window), false)
     this.#registerCleanup(pane)
-    this.#release(pane)
+    return !this.#release(pane)
   }
 
   /** Grows and joins the sessions of a key that [start, end) overlaps or touches into one pane; -1: there is none. */
@@ -183,8 +198,9 @@ export class WindowStore {
     }
     if (target === NO_PANE) return NO_PANE
     if (!joined && panes.start(target) === from && panes.end(target) === to) return target
-    this.#timers.deleteAll(target)
     panes.resize(target, from, to)
+    if (this.#endsLazily) return target
+    this.#timers.deleteAll(target)
     this.#select(target)
     this.#trigger.onMerge(this.#current.window)
     return target
@@ -237,15 +253,14 @@ export class WindowStore {
   }
 
   /** Gives the pane's slot back when nothing is kept in it. */
-  #release(pane: number): void {
-    if (
+  #release(pane: number): boolean {
+    const unused =
       this.#timers.isEmpty(pane) &&
       this.#contentsTable.isEmpty(pane) &&
       this.#triggerTable.isEmpty(pane) &&
       this.#windowTable.isEmpty(pane)
-    ) {
-      this.#panes.remove(pane)
-    }
+    if (unused) this.#panes.remove(pane)
+    return unused
   }
 }
 
