@@ -339,6 +339,18 @@ describe('tagged fields', () => {
     })
   })
 
+  it('that are cut off by the end of the frame are refused', () => {
+    const One = defineStruct({
+      name: 'One',
+      versions: [0, 0],
+      flexibleFrom: 0,
+      fields: { large: bigint64({ tag: 0 }) },
+    })
+    expect(() => decodeStruct(One, Buffer.from('000001 00 02 aabb'.replaceAll(' ', ''), 'hex'))).toThrow(
+      refused('One v0: large: needs 8 more bytes, 2 are left (at byte 5)'),
+    )
+  })
+
   it('that do not fill their size are refused', () => {
     const body = Buffer.from(encodeStruct(Everything, 3, base))
     const extended = Buffer.concat([body.subarray(0, -1), Buffer.from('010402 00 00'.replaceAll(' ', ''), 'hex')])
