@@ -1,3 +1,4 @@
+import { ClientTimeoutError, ConnectionError } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
 import { CommanderError } from 'commander'
 import type { CliContext, GlobalOptions } from './context.ts'
@@ -23,7 +24,14 @@ export const exitCodeTexts: Record<keyof typeof exitCodes, string> = {
 const exitCodeOf: Readonly<Record<string, number>> = {
   CLI_USAGE: exitCodes.usage,
   CLI_TIMEOUT: exitCodes.timeout,
-  KAFKA_UNREACHABLE: exitCodes.unreachable,
+  CLI_UNREACHABLE: exitCodes.unreachable,
+}
+
+/** What a user of the command line can do about an error that a broker answered. */
+const fixOf: Readonly<Record<string, string>> = {
+  KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
+    'millrace topic list shows the topics that there are; millrace topic create makes one.',
+  KAFKA_TOPIC_ALREADY_EXISTS: 'Choose another name, or add --if-not-exists.',
 }
 
 export function usageError(message: string, fix?: string): MillraceError {
@@ -45,7 +53,20 @@ export function reportError(error: unknown, context: CliContext, options: Global
   }
   if (options.debug && error instanceof Error) context.note(stackOf(error))
   else if (!code && !options.json) context.note('The stack trace is shown with --debug.')
+  if (isUnreachable(error)) return exitCodes.unreachable
   return (code && exitCodeOf[code]) || exitCodes.failed
+}
+
+/** Also what a time-out was about: an unknown topic, say, that did not appear in time. */
+function fixFor(error: Error): string | undefined {
+  if (error instanceof ClientTimeoutError && error.cause instanceof Error) return fixFor(error.cause)
+  return error instanceof MillraceError ? fixOf[error.code] : undefined
+}
+
+/** No connection could be made, or an operation ran out of time over that. */
+function isUnreachable(error: unknown): boolean {
+  if (error instanceof ConnectionError) return true
+  return error instanceof ClientTimeoutError && isUnreachable(error.cause)
 }
 
 interface Described {
@@ -58,10 +79,11 @@ interface Described {
 function describe(error: unknown): Described {
   if (!(error instanceof Error)) return { code: undefined, message: String(error), fix: undefined, cause: undefined }
   const cause = error.cause instanceof Error ? error.cause.message : undefined
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   return {
-    code: 'code' in error && typeof error.code === 'string' ? error.code : undefined,
+    code,
     message: error.message,
-    fix: error instanceof MillraceError ? error.fix : undefined,
+    fix: fixFor(error) ?? (error instanceof MillraceError ? error.fix : undefined),
     cause: cause && !error.message.includes(cause) ? cause : undefined,
   }
 }

@@ -1,3 +1,4 @@
+import { type Duration, durationMs } from '@millrace/engine'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
 export const defaultBootstrap = '127.0.0.1:9092'
@@ -37,13 +38,13 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   }
 }
 
-const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
-
-/** `500ms`, `10s`, `2m`, `1h`, or a number of milliseconds. */
-export function durationMs(text: string): number {
-  const [, number, unit = 'ms'] = /^(\d+)\s*(ms|s|m|h)?$/.exec(text.trim()) ?? []
-  if (number === undefined) throw new InvalidArgumentError(`'${text}' is not a duration, as in 500ms, 10s or 2m.`)
-  return Number(number) * unitMs[unit as keyof typeof unitMs]
+/** `500ms`, `10s`, `2min`, `1h`, or a number of milliseconds. */
+export function duration(text: string): number {
+  try {
+    return durationMs((/^\d+$/.test(text) ? Number(text) : text) as Duration, 'The value')
+  } catch {
+    throw new InvalidArgumentError(`'${text}' is not a duration, as in 500ms, 10s or 2min.`)
+  }
 }
 
 /** Collects `key=value` of an option that may be repeated. */

@@ -1,5 +1,12 @@
 import { Command } from 'commander'
 import { addBroker } from './commands/broker.ts'
+import { addConsume } from './commands/consume.ts'
+import { addDev } from './commands/dev.ts'
+import { addExplain } from './commands/explain.ts'
+import { addGroup } from './commands/group.ts'
+import { addProduce } from './commands/produce.ts'
+import { addRun } from './commands/run.ts'
+import { addTopic } from './commands/topic.ts'
 import type { CliContext, GlobalOptions } from './context.ts'
 import { exitCodes, exitCodeTexts, reportError } from './errors.ts'
 import { version } from './version.ts'
@@ -7,7 +14,7 @@ import { version } from './version.ts'
 /** Adds one verb to the program. One file per verb, in commands/. */
 export type AddVerb = (program: Command, context: CliContext) => void
 
-const verbs: readonly AddVerb[] = [addBroker]
+const verbs: readonly AddVerb[] = [addDev, addRun, addExplain, addBroker, addTopic, addProduce, addConsume, addGroup]
 
 /** The command line as a tree of verbs. Nothing runs until it is given arguments. */
 export function createProgram(context: CliContext): Command {

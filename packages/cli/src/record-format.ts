@@ -5,9 +5,9 @@ import { InvalidArgumentError } from 'commander'
 export interface PrintedRecord {
   readonly topic: string
   readonly partition: number
-  readonly offset: number | bigint
+  readonly offset: number
   /** Milliseconds since the epoch. */
-  readonly timestamp: number | bigint
+  readonly timestamp: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[]
@@ -18,7 +18,7 @@ const fields: Record<string, (record: PrintedRecord) => string> = {
   partition: (record) => String(record.partition),
   offset: (record) => String(record.offset),
   timestamp: (record) => String(record.timestamp),
-  time: (record) => new Date(Number(record.timestamp)).toISOString(),
+  time: (record) => new Date(record.timestamp).toISOString(),
   key: (record) => text(record.key),
   value: (record) => text(record.value),
   headers: (record) => record.headers.map(({ key, value }) => `${key}=${text(value)}`).join(','),
@@ -70,8 +70,8 @@ export function jsonRecord(record: PrintedRecord): Record<string, unknown> {
   return {
     topic,
     partition,
-    offset: Number(offset),
-    timestamp: Number(timestamp),
+    offset,
+    timestamp,
     ...jsonBytes('key', record.key),
     ...jsonBytes('value', record.value),
     headers: record.headers.map(({ key, value }) => ({ key, ...jsonBytes('value', value) })),

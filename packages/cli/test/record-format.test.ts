@@ -4,7 +4,7 @@ import { jsonRecord, parseFormat, type PrintedRecord } from '../src/record-forma
 const record: PrintedRecord = {
   topic: 'lines',
   partition: 2,
-  offset: 41n,
+  offset: 41,
   timestamp: 1_700_000_000_000,
   key: Buffer.from('k'),
   value: Buffer.from('grüße'),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { KafkaProducer } from '@millrace/kafka'
 import { utf8 } from '@millrace/std'
 import { type Command, InvalidArgumentError } from 'commander'
+import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
 import { linesOf, splitKey, until } from '../lines.ts'
 import { type BootstrapOptions, keyValue, wholeNumber, withBootstrap, withExamples } from '../options.ts'
@@ -43,11 +44,13 @@ export function addProduce(program: Command, context: CliContext): void {
     const options = command.optsWithGlobals<ProduceOptions>()
     const input = options.file === undefined ? context.stdin : createReadStream(resolve(context.cwd, options.file))
     const separator = options.keySeparator === undefined ? undefined : utf8(options.keySeparator)
-    const { partition, timestamp: time, header } = options
+    const { partition, timestamp: time, header: headers } = options
+    await withAdmin(options, async () => {})
     const producer = new KafkaProducer({
       bootstrapServers: options.bootstrap,
       clientId: 'millrace-produce',
-      lingerMs: 5,
+      // Somebody waits at a terminal: a topic that does not exist should be said soon.
+      maxBlockMs: 5_000,
     })
     let count = 0
     try {
@@ -56,9 +59,9 @@ export function addProduce(program: Command, context: CliContext): void {
           producer.send({
             topic,
             ...(separator === undefined ? { value: line } : splitKey(line, separator)),
-            ...(partition === undefined ? {} : { partition }),
-            ...(time === undefined ? {} : { timestamp: time }),
-            ...(header === undefined ? {} : { headers: header }),
+            partition,
+            timestamp: time,
+            headers,
           }),
         )
         await Promise.all(sent)
