@@ -110,6 +110,8 @@ describe('the outside world', () => {
     `import { createHash } from 'node:crypto'`,
     'const d = new Date(timestamp)',
     'this.timers.schedule(5, f)',
+    'return randomInt(4)',
+    'this.fetcher.fetch(4)',
   ])('is not seen where it is not: %s', (text) => {
     expect(check('packages/engine/src/runtime/a.ts', text)).toEqual([])
   })

@@ -18,7 +18,11 @@ const outsideModules =
   /^(node:)?(fs|fs\/promises|net|tls|dgram|dns|dns\/promises|http|http2|https|timers|timers\/promises|child_process|cluster|perf_hooks|os|readline)$/
 
 const outsideNames =
-  /\b(?:Date\.now|performance\.now|Math\.random|process\.hrtime|(?:set|clear)(?:Timeout|Interval|Immediate)|randomBytes|randomUUID|randomInt|getRandomValues|fetch)\b\s*[(,;.)]|\bnew Date\(\s*\)/g
+  /\b(?:Date\.now|performance\.now|Math\.random|process\.hrtime|(?:set|clear)(?:Timeout|Interval|Immediate))\b|\bnew Date\(\s*\)/g
+
+/** Hashes of node:crypto are computation; what is drawn from the system is not. */
+const randomImport =
+  /\bimport\s*\{[^}]*\b(?:random\w*|getRandomValues|webcrypto)\b[^}]*\}\s*from\s*['"](?:node:)?crypto['"]/g
 
 /** A layer is a folder, or a file beside the folders. */
 const sourcePath = /^packages\/([^/]+)\/src\/([^/]+?)(?:\/|\.ts$)/
@@ -43,10 +47,13 @@ export function checkSource(file: SourceFile, dependencies: ReadonlySet<string>)
     }
   }
   if (!isRoot) {
+    for (const match of code.matchAll(randomImport)) {
+      report(lineAt(code, match.index), 'draws from the system: take Random from @millrace/std')
+    }
     for (const match of bare.matchAll(outsideNames)) {
       report(
         lineAt(bare, match.index),
-        `reads the outside world (${match[0].replace(/[(,;.)\s]+$/, '')}): take Clock, Timers or Random from @millrace/std`,
+        `reads the outside world (${match[0]}): take Clock, Timers or Random from @millrace/std`,
       )
     }
   }
