@@ -23,6 +23,12 @@ export interface FoundOffset extends TopicPartition {
   readonly timestamp: number
 }
 
+export interface LookupOptions {
+  isolationLevel: IsolationLevel
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
 /**
  * Asks the leaders of the partitions for offsets by timestamp.
  *
@@ -32,8 +38,26 @@ export interface FoundOffset extends TopicPartition {
 export async function lookUpOffsets(
   cluster: Cluster,
   queries: readonly OffsetQuery[],
-  options: { isolationLevel: IsolationLevel; timeoutMs: number; signal?: AbortSignal | undefined },
+  options: LookupOptions,
 ): Promise<FoundOffset[]> {
+  // A request may name a partition once: what asks for it again goes into another one.
+  const rounds: OffsetQuery[][] = []
+  const roundOf = queries.map((query) => {
+    const key = partitionKey(query)
+    const at = rounds.findIndex((round) => round.every((other) => partitionKey(other) !== key))
+    if (at < 0) return rounds.push([query]) - 1
+    rounds[at]?.push(query)
+    return at
+  })
+  const found = await Promise.all(rounds.map((round) => lookUpDistinct(cluster, round, options)))
+  return queries.map((query, i) => found[roundOf[i] as number]?.get(partitionKey(query)) as FoundOffset)
+}
+
+async function lookUpDistinct(
+  cluster: Cluster,
+  queries: readonly OffsetQuery[],
+  options: LookupOptions,
+): Promise<Map<string, FoundOffset>> {
   const found = new Map<string, FoundOffset>()
   const { timeoutMs, signal } = options
   const onRetry = (error: unknown) => {
@@ -59,7 +83,7 @@ export async function lookUpOffsets(
     )
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   })
-  return queries.map((query) => found.get(partitionKey(query)) as FoundOffset)
+  return found
 }
 
 async function askLeader(

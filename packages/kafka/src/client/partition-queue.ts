@@ -2,6 +2,13 @@ import { assert } from '@millrace/std'
 import type { ProducerBatch, ProducerIdentity } from './producer-batch.ts'
 
 /**
+ * A broker recognizes the latest five batches of a producer when they come again. While one is undecided, no more than
+ * that may follow it, or its repeat could be written twice: it can happen when the leader moves and the answer of the old
+ * one is lost.
+ */
+const REMEMBERED_BATCHES = 5
+
+/**
  * The batches of one partition in the order in which they must be written, and the sequence numbers of an idempotent
  * producer: each batch is numbered once when it first leaves and keeps its number over retries.
  */
@@ -21,6 +28,8 @@ export class PartitionQueue {
    */
   needsNewEpoch = false
   #nextSequence = 0
+  /** How many batches were numbered. */
+  #numbered = 0
 
   constructor(topic: string, partition: number) {
     this.topic = topic
@@ -45,7 +54,9 @@ export class PartitionQueue {
     const head = this.waiting[0]
     if (!head) return false
     if (this.needsNewEpoch) return false
-    return !head.hasSequence || head === this.unacknowledged[0]
+    const [oldest] = this.unacknowledged
+    if (head.hasSequence) return head === oldest
+    return oldest === undefined || this.#numbered - oldest.ordinal < REMEMBERED_BATCHES
   }
 
   /** Numbers a batch that leaves for the first time. */
@@ -53,6 +64,7 @@ export class PartitionQueue {
     assert(this.identity !== undefined, 'an idempotent producer has an id before it sends')
     const baseSequence = this.#nextSequence
     this.#nextSequence = advance(baseSequence, count)
+    batch.ordinal = this.#numbered++
     this.unacknowledged.push(batch)
     return { ...this.identity, baseSequence }
   }
@@ -69,6 +81,7 @@ export class PartitionQueue {
     this.identity = identity
     this.#nextSequence = 0
     for (const batch of this.unacknowledged) {
+      batch.ordinal = this.#numbered++
       batch.renumber({ ...identity, baseSequence: this.#nextSequence })
       this.#nextSequence = advance(this.#nextSequence, batch.recordCount)
     }
@@ -93,9 +106,11 @@ export class PartitionQueue {
       const { producerId, producerEpoch } = batch
       if (at < 0) part.close()
       else part.close({ producerId, producerEpoch, baseSequence: sequence })
+      part.ordinal = batch.ordinal
       sequence = advance(sequence, part.recordCount)
     }
     if (at >= 0) this.unacknowledged.splice(at, 1, ...parts)
+    this.#numbered += parts.length - 1
     this.onWire.delete(batch)
     for (const part of [...parts].reverse()) this.requeue(part)
   }

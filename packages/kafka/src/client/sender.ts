@@ -3,7 +3,7 @@ import { InitProducerId, Produce, type ProduceResponse } from '../definitions/in
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
-import { ClientClosedError, isRetriable, needsRefresh, ProduceError, reasonOf } from './errors.ts'
+import { ClientClosedError, ClientTimeoutError, isRetriable, needsRefresh, ProduceError, reasonOf } from './errors.ts'
 import { uuidKey } from './metadata.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { ProducerBatch, ProducerIdentity } from './producer-batch.ts'
@@ -322,7 +322,7 @@ export class Sender {
       if (now < head.createdAt + this.#options.deliveryTimeoutMs) return
       const last = head.lastError ? ` Last: ${reasonOf(head.lastError)}` : ''
       const reason = `not written within deliveryTimeoutMs (${this.#options.deliveryTimeoutMs} ms).${last}`
-      this.#fail(queue, head, head.lastError ?? new Error(reason), reason)
+      this.#fail(queue, head, head.lastError ?? new ClientTimeoutError('KAFKA_TIMEOUT', { message: reason }), reason)
     }
   }
 
@@ -337,7 +337,8 @@ export class Sender {
     if (batch.hasSequence) queue.needsNewEpoch = true
     queue.remove(batch)
     const { topic, partition } = batch
-    batch.fail(new ProduceError({ topic, partition, reason, retriable: isRetriable(cause), cause }))
+    const retriable = isRetriable(cause) || cause instanceof ClientTimeoutError
+    batch.fail(new ProduceError({ topic, partition, reason, retriable, cause }))
     this.#options.onFinished(batch)
   }
 
