@@ -10,6 +10,11 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
+/** A copy. Not `bytes.slice()`: of a Buffer, which is a Uint8Array too, that is a view of the same memory. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
+}
+
 export function bytesToString(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('utf8')
 }

@@ -1,4 +1,4 @@
-import { nextInt, type Random } from '@millrace/std'
+import { copyBytes, nextInt, type Random } from '@millrace/std'
 
 /** Disks write sectors whole: a torn write ends between two of them, or anywhere in the file's last one. */
 const sectorBytes = 512
@@ -62,7 +62,7 @@ export class SimulatedFile {
   }
 
   write(source: Uint8Array, position: number): void {
-    this.#change({ kind: 'write', position, bytes: source.slice() })
+    this.#change({ kind: 'write', position, bytes: copyBytes(source) })
   }
 
   truncate(size: number): void {

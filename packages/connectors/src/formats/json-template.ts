@@ -102,7 +102,7 @@ export function learnTemplate(data: Uint8Array, start: number, end: number): Tem
     p = skipSpace(data, p, end)
     if (data[p] !== COLON) return undefined
     p = skipSpace(data, p + 1, end)
-    const literal = data.slice(literalStart, p)
+    const literal = data.subarray(literalStart, p)
     const first = data[p]
     const kind: ValueKind = first === QUOTE ? 'string' : first === OPEN || first === 0x5b ? 'nested' : 'scalar'
     if (kind === 'string') p = skipString(data, p, end)
@@ -117,7 +117,7 @@ export function learnTemplate(data: Uint8Array, start: number, end: number): Tem
     if (data[p] !== COMMA) return undefined
     p++
   }
-  const tail = data.slice(literalStart, end)
+  const tail = data.subarray(literalStart, end)
   return { parts, tail, signature: signature + Buffer.from(tail).toString('latin1') }
 }
 

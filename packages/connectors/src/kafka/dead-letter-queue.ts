@@ -1,5 +1,6 @@
 import type { ReaderContext } from '@millrace/engine'
 import { KafkaProducer } from '@millrace/kafka'
+import { copyBytes } from '@millrace/std'
 import type { BadRecord } from './row-collector.ts'
 
 /**
@@ -22,8 +23,8 @@ export class DeadLetterQueue {
     this.#producer
       .send({
         topic: this.#topic,
-        key: key?.slice() ?? null,
-        value: value?.slice() ?? null,
+        key: key && copyBytes(key),
+        value: value && copyBytes(value),
         timestamp,
         headers: {
           'millrace.topic': topic,

@@ -8,7 +8,7 @@ import {
   type Schema,
 } from '@millrace/engine'
 import { type RecordIndex, readHeaders } from '@millrace/kafka'
-import { MillraceError, preview } from '@millrace/std'
+import { copyBytes, MillraceError, preview } from '@millrace/std'
 import { type ColumnDecoder, type Format, FormatError } from '../formats/format.ts'
 import type { KafkaRecord } from './record.ts'
 
@@ -167,7 +167,7 @@ export function recordDecoder(keyFormat: Format<unknown>, valueFormat: Format<un
       value: valueLength < 0 ? null : valueFormat.decode(index.data, index.valueStart[at] as number, valueLength),
       headers: readHeaders(index.data, index.headersStart[at] as number).map(({ key, value }) => ({
         key,
-        value: value === null ? null : value.slice(),
+        value: value === null ? null : copyBytes(value),
       })),
     }
   }

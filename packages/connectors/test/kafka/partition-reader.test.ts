@@ -1,6 +1,6 @@
 import { type Batch, type Column, type ReaderOutput, schema } from '@millrace/engine'
 import { type CompressionType, lastOffset, RecordBatchBuilder } from '@millrace/kafka'
-import { asBuffer, utf8 } from '@millrace/std'
+import { asBuffer, copyBytes, utf8 } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ColumnDecoder, Format } from '../../src/formats/format.ts'
@@ -22,7 +22,7 @@ function recordBatch(baseOffset: number, values: (string | null)[], compression:
   values.forEach((value, i) => {
     builder.append(utf8(`k${baseOffset + i}`), value === null ? null : utf8(value), 1000 + baseOffset + i)
   })
-  return builder.finish({ baseOffset }).slice()
+  return copyBytes(builder.finish({ baseOffset }))
 }
 
 /** Reads to the end; the rows of each emitted batch as [value, timestamp, origin]. */
@@ -143,7 +143,7 @@ describe('reading a partition', () => {
       onBadRecord: failOnBadRecord,
     })
     const reader = readerOf(collector)
-    add(reader, builder.finish().slice(), recordBatch(1, [null]))
+    add(reader, copyBytes(builder.finish()), recordBatch(1, [null]))
     expect(
       readAll(reader)
         .flat()

@@ -1,0 +1,187 @@
+/**
+ * Fetched record batches of JSON bids (200 bytes) → 3 of 7 fields → filter → count per auction and second, through the
+ * public API, against the same written by hand for just these bytes. CPU time.
+ *
+ *   npm run bench -- json
+ */
+import { json } from '@millrace/connectors/formats'
+import { PartitionReader } from '../packages/connectors/src/kafka/partition-reader.ts'
+import { ColumnRowCollector } from '../packages/connectors/src/kafka/row-collector.ts'
+import { executeJob, field, job, type Sink, type Source, tumbling } from '@millrace/engine'
+import { indexRecords, RecordIndex } from '@millrace/kafka'
+import { AUCTIONS, bid, bidBatches, FIRST_TIME } from './bids.ts'
+import { report } from './measure.ts'
+
+const COUNT = 400_000
+const ROUNDS = 5
+const { bytes, starts, perRecord } = bidBatches(COUNT)
+const lastOffset = COUNT
+console.log(`${COUNT} bids of ${perRecord.toFixed(0)} bytes`)
+
+/** The bytes as a source: the Kafka source's reading, without the network. `repeats` times over, event time going on. */
+function fetchedBids(): Source<NonNullable<typeof bid.rowType>> {
+  return {
+    name: 'fetched bids',
+    boundedness: 'bounded',
+    schema: bid,
+    defaultWatermarks: 'monotonous',
+    splitSerializer: { version: 1, serialize: () => new Uint8Array(0), deserialize: () => ({ splitId: 'bids-0' }) },
+    createEnumerator: (context) => ({
+      start: async () => {
+        context.assign(0, [{ splitId: 'bids-0' }])
+        context.signalNoMoreSplits(0)
+      },
+      addSplitsBack: () => {},
+      handleSplitRequest: () => {},
+      snapshotState: () => new Uint8Array(0),
+      close: async () => {},
+    }),
+    createReader: (context) => {
+      const decoder = json(bid).createColumnDecoder?.(context.projection)
+      if (!decoder) throw new Error('the schema has no decoder')
+      const collector = new ColumnRowCollector({
+        schema: bid,
+        decoder,
+        onBadRecord: ({ problem }) => {
+          throw new Error(problem)
+        },
+      })
+      let reader: PartitionReader | undefined
+      return {
+        start: () => {},
+        addSplits: () => {
+          reader = new PartitionReader({
+            splitId: 'bids-0',
+            topic: 'bids',
+            partition: 0,
+            position: 0,
+            stopOffset: lastOffset,
+            collector,
+          })
+          reader.add({ bytes, starts, nextOffset: lastOffset })
+          context.available()
+        },
+        noMoreSplits: () => context.available(),
+        poll: (output) => {
+          if (!reader) return 'nothing'
+          reader.emit(output)
+          return reader.isFinished ? 'end' : 'more'
+        },
+        snapshotState: () => [],
+        checkpointComplete: () => {},
+        pendingRecords: () => undefined,
+        close: async () => {},
+      }
+    },
+  }
+}
+
+let results = 0
+const counting: Sink<unknown> = {
+  name: 'count results',
+  layout: 'objects',
+  createWriter: () => ({
+    open: async () => {},
+    write: (batch) => {
+      results += batch.length
+    },
+    isReady: true,
+    flush: async () => {},
+    close: async () => {},
+  }),
+}
+
+const pipeline = job('bids', (env) => {
+  env
+    .fromSource(fetchedBids())
+    .where(field('price').greaterThan(10_000))
+    .keyBy('auction')
+    .window(tumbling('1 s'))
+    .count()
+    .sinkTo(counting)
+})
+
+// By hand: the keys' order and the values' kinds are known, nothing is checked.
+const index = new RecordIndex(4096)
+const slotOf = new Int32Array(1 << 15).fill(-1)
+const keys = new Float64Array(AUCTIONS)
+const counts = new Int32Array(AUCTIONS)
+function byHand(): number {
+  let emitted = 0
+  let windowEnd = FIRST_TIME + 1000
+  let slots = 0
+  slotOf.fill(-1)
+  for (const start of starts) {
+    indexRecords(bytes, start, index)
+    const { valueStart, count, data, timestamps } = index
+    for (let i = 0; i < count; i++) {
+      let p = (valueStart[i] as number) + 11
+      let auction = 0
+      let c = 0
+      while ((c = (data[p] as number) - 48) >= 0) {
+        auction = auction * 10 + c
+        p++
+      }
+      p += 10
+      while (data[p] !== 44) p++
+      p += 9
+      let price = 0
+      while ((c = (data[p] as number) - 48) >= 0) {
+        price = price * 10 + c
+        p++
+      }
+      if (price <= 10_000) continue
+      const time = timestamps[i] as number
+      if (time >= windowEnd) {
+        for (let s = 0; s < slots; s++) if ((counts[s] as number) > 0) emitted++
+        counts.fill(0)
+        windowEnd += 1000
+      }
+      let h = (Math.imul(auction, 0x9e3779b1) >>> 17) & 32767
+      let slot = slotOf[h] as number
+      while (slot >= 0 && keys[slot] !== auction) {
+        h = (h + 1) & 32767
+        slot = slotOf[h] as number
+      }
+      if (slot < 0) {
+        slot = slots++
+        slotOf[h] = slot
+        keys[slot] = auction
+        counts[slot] = 0
+      }
+      counts[slot] = (counts[slot] as number) + 1
+    }
+  }
+  for (let s = 0; s < slots; s++) if ((counts[s] as number) > 0) emitted++
+  return emitted
+}
+
+async function cpuOf(work: () => Promise<unknown> | unknown): Promise<number> {
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = process.cpuUsage()
+    await work()
+    const used = process.cpuUsage(before)
+    best = Math.min(best, ((used.user + used.system) * 1000) / COUNT)
+  }
+  return best
+}
+
+let expected = 0
+const limit = await cpuOf(() => {
+  expected = byHand()
+})
+const ours = await cpuOf(async () => {
+  results = 0
+  await (await executeJob(pipeline)).result
+})
+if (results !== expected) throw new Error(`the pipeline gave ${results} results, by hand there are ${expected}`)
+report({
+  what: 'JSON bids → filter → count per auction and second',
+  ours,
+  limit,
+  unit: 'ns',
+  better: 'lower',
+  target: { ratio: 0.6 },
+})
+console.log(`${(1000 / ours).toFixed(2)} M records/s per core (to reach: 4)`)
