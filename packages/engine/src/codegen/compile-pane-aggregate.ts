@@ -89,11 +89,11 @@ interface Accumulation {
   readonly fn: PaneFunction
   /** Names of locals that hold arrays of the pane `P`, and what they are: `['A', 'numbers']`. */
   readonly arrays: readonly (readonly [name: string, property: string])[]
-  /** Lines that add the record to `slot` of the pane; `ENTER` is a call for a key that is new there. */
+  /** Lines that add the record to `slot` of the pane; `P.touch` is called for a key that is new there. */
   readonly lines: string
 }
 
-const ENTER = 'operator.enter(P, slot)'
+const ENTER = 'P.touch(slot)'
 
 function compileProgram(draft: PaneAggregateDraft) {
   const chain = new StepProgram(draft.input)

@@ -1,21 +1,20 @@
 import type { AdaptiveKeyTable } from '../../state/adaptive-key-table.ts'
+import type { Pane } from './pane.ts'
 
-/** Sweeping fewer keys is not worth it. */
+/** Sweeping for fewer keys is not worth it. */
 const FEWEST = 1024
 
 /**
- * Which keys are still in some pane. Keys that come back with the next window should not be removed and added each time,
- * so a key without panes stays until two sweeps have found it so; a sweep is due when as many keys have been added as
- * are in use. The table is never more than a few times as large as what is in use.
+ * Removes keys that are in no pane. Keys that come back with the next window should not be removed and added each time,
+ * so a key goes when two sweeps have found it in no pane; a sweep is due when as many keys have been added as the last
+ * one found in use. So the table is never more than a few times as large as what is in use, at a small cost per new key.
  */
 export class KeyUsage {
   readonly #keys: AdaptiveKeyTable
-  /** By slot: panes that the key is in. */
-  #panes: Uint32Array = new Uint32Array(16)
   /** By slot: 1 when the last sweep found the key in no pane. */
-  #idle: Uint8Array = new Uint8Array(16)
-  #inUse = 0
+  #idle = new Uint8Array(0)
   #sizeAfterSweep = 0
+  #inUse = 0
   #removed = 0
 
   constructor(keys: AdaptiveKeyTable) {
@@ -27,48 +26,32 @@ export class KeyUsage {
     return this.#removed
   }
 
-  enter(slot: number): void {
-    if (slot >= this.#panes.length) this.#grow(slot + 1)
-    if (this.#panes[slot] === 0) {
-      this.#inUse++
-      this.#idle[slot] = 0
-    }
-    this.#panes[slot] = (this.#panes[slot] as number) + 1
-  }
-
-  leave(slot: number): void {
-    const panes = (this.#panes[slot] as number) - 1
-    this.#panes[slot] = panes
-    if (panes === 0) this.#inUse--
-  }
-
-  isInUse(slot: number): boolean {
-    return slot < this.#panes.length && this.#panes[slot] !== 0
-  }
-
-  /** Removes idle keys when it is time to. Not while a slot is in somebody's hands. */
-  sweep(): void {
-    const { size } = this.#keys
-    if (size - this.#sizeAfterSweep <= Math.max(FEWEST, this.#inUse)) return
-    for (const slot of this.#keys.slots()) {
-      if (this.isInUse(slot)) continue
-      if (slot >= this.#idle.length) this.#grow(slot + 1)
-      if (this.#idle[slot] === 1) {
-        this.#keys.remove(slot)
-        this.#idle[slot] = 0
+  /** Removes keys when it is time to. Not while somebody remembers a slot that is in no pane. */
+  sweep(panes: Iterable<Pane>): void {
+    const keys = this.#keys
+    if (keys.size - this.#sizeAfterSweep <= Math.max(FEWEST, this.#inUse)) return
+    const used = usedSlots(panes, keys.capacity)
+    const idle = new Uint8Array(keys.capacity)
+    this.#inUse = 0
+    for (const slot of keys.slots()) {
+      if (used[slot] === 1) this.#inUse++
+      else if (slot < this.#idle.length && this.#idle[slot] === 1) {
+        keys.remove(slot)
         this.#removed++
-      } else this.#idle[slot] = 1
+      } else idle[slot] = 1
     }
-    this.#sizeAfterSweep = this.#keys.size
-  }
-
-  #grow(needed: number): void {
-    const capacity = Math.max(needed, this.#panes.length * 2)
-    const panes = new Uint32Array(capacity)
-    panes.set(this.#panes)
-    this.#panes = panes
-    const idle = new Uint8Array(capacity)
-    idle.set(this.#idle)
     this.#idle = idle
+    this.#sizeAfterSweep = keys.size
   }
+}
+
+/** By slot: 1 when a pane has records of the key. */
+export function usedSlots(panes: Iterable<Pane>, capacity: number): Uint8Array {
+  const used = new Uint8Array(capacity)
+  for (const pane of panes) {
+    pane.forEach((slot) => {
+      used[slot] = 1
+    })
+  }
+  return used
 }

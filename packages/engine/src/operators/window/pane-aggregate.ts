@@ -7,7 +7,7 @@ import { readKeyGroup, writeKeyGroups } from '../../state/keyed-snapshot.ts'
 import { OutputBuffers } from '../output-buffer.ts'
 import type { Operator, OperatorContext, OperatorSnapshot, StepName } from '../operator.ts'
 import { windowStart } from './assign.ts'
-import { KeyUsage } from './key-usage.ts'
+import { KeyUsage, usedSlots } from './key-usage.ts'
 import { Pane } from './pane.ts'
 import type { PaneFunction } from './pane-function.ts'
 import { firstWindowEnd, lastWindowEnd, latestWindow, type PaneGeometry } from './pane-geometry.ts'
@@ -32,7 +32,7 @@ export interface PanePlan {
 /**
  * Tumbling and sliding windows in event time with the default trigger, over columns: a key is a dense slot, a pane holds
  * the contents of all keys in a span of time. Gives the records that the general window operator gives, with their time
- * stamps; the order of keys within a firing is that of their first records.
+ * stamps; only the order of keys within a firing is its own.
  */
 export class PaneAggregateOperator implements Operator {
   readonly name: string
@@ -85,7 +85,7 @@ export class PaneAggregateOperator implements Operator {
       if (this.#plan.geometry.shared) this.#fireShared()
       else this.#fireAll()
       this.#dispose()
-      this.usage.sweep()
+      this.usage.sweep(this.#panes.values())
       this.#buffers.flush()
     }
     // The records of a pane that has fired now belong to a window that fires again.
@@ -181,16 +181,10 @@ export class PaneAggregateOperator implements Operator {
         const pane = this.#paneFrom(start, input.float64())
         assert(pane !== undefined, 'a restored pane is late before the first watermark')
         pane.reserve(slot + 1)
-        this.enter(pane, slot)
+        pane.touch(slot)
         fn.read(pane, slot, input, version)
       }
     })
-  }
-
-  /** The first record of a key in a pane. */
-  enter(pane: Pane, slot: number): void {
-    pane.touch(slot)
-    this.usage.enter(slot)
   }
 
   get #shape() {
@@ -205,7 +199,8 @@ export class PaneAggregateOperator implements Operator {
 
   /** The key table without the keys that only wait to be removed. */
   #liveKeys(): KeyTable {
-    const { keys, usage } = this
+    const { keys } = this
+    const used = usedSlots(this.#panes.values(), keys.capacity)
     return {
       capacity: keys.capacity,
       size: keys.size,
@@ -215,7 +210,7 @@ export class PaneAggregateOperator implements Operator {
       keyGroupAt: (slot) => keys.keyGroupAt(slot),
       remove: (slot) => keys.remove(slot),
       *slots() {
-        for (const slot of keys.slots()) if (usage.isInUse(slot)) yield slot
+        for (const slot of keys.slots()) if (used[slot] === 1) yield slot
       },
     }
   }
@@ -255,7 +250,7 @@ export class PaneAggregateOperator implements Operator {
     const { size } = this.#plan.geometry
     const due = [...this.#panes.values()].filter((pane) => !pane.hasFired && pane.start + size - 1 <= this.#watermark)
     for (const pane of due.sort((a, b) => a.start - b.start)) {
-      for (let i = 0; i < pane.touchedCount; i++) this.#emit(pane, pane.touched[i] as number, pane.start)
+      pane.forEach((slot) => this.#emit(pane, slot, pane.start))
       pane.hasFired = true
     }
   }
@@ -283,9 +278,9 @@ export class PaneAggregateOperator implements Operator {
       if (pane === undefined) continue
       if (only !== undefined) {
         if (pane.has(only)) fn.combine(sum, pane, only)
-      } else for (let i = 0; i < pane.touchedCount; i++) fn.combine(sum, pane, pane.touched[i] as number)
+      } else pane.forEach((slot) => fn.combine(sum, pane, slot))
     }
-    for (let i = 0; i < sum.touchedCount; i++) this.#emit(sum, sum.touched[i] as number, start)
+    sum.forEach((slot) => this.#emit(sum, slot, start))
     sum.clear()
   }
 
@@ -307,7 +302,6 @@ export class PaneAggregateOperator implements Operator {
     for (const pane of this.#panes.values()) {
       const goneAt = lastWindowEnd(geometry, pane.start) - 1 + allowedLateness
       if (goneAt <= this.#watermark) {
-        for (let i = 0; i < pane.touchedCount; i++) this.usage.leave(pane.touched[i] as number)
         pane.clear()
         this.#panes.delete(pane.start)
         this.#unused.push(pane)

@@ -1,3 +1,6 @@
+/** A list of keys is kept while they are less than one in so many of the slots. */
+const FEW = 8
+
 /** What is kept per key in a pane, besides which keys there are. */
 export type PaneContents =
   /** A number of records. */
@@ -27,9 +30,11 @@ export class Pane {
   numbers: Float64Array = new Float64Array(0)
   values: unknown[] = []
   firsts: Firsts[]
-  /** The keys that have records here, in the order of their first one. */
-  touched: Int32Array = new Int32Array(16)
-  touchedCount = 0
+  /** The keys that have records here, while they are few; see {@link forEach}. */
+  #touched: Int32Array = new Int32Array(16)
+  #touchedCount = 0
+  /** Too many keys to remember each: whoever wants them looks at all slots. */
+  #isFull = false
   readonly #contents: PaneContents
 
   constructor(contents: PaneContents) {
@@ -44,12 +49,19 @@ export class Pane {
 
   /** Remembers that `slot` has records here now. */
   touch(slot: number): void {
-    if (this.touchedCount === this.touched.length) {
-      const touched = new Int32Array(this.touched.length * 2)
-      touched.set(this.touched)
-      this.touched = touched
-    }
-    this.touched[this.touchedCount++] = slot
+    const at = this.#touchedCount++
+    if (at < this.#touched.length) this.#touched[at] = slot
+    else if (at * FEW < this.capacity) {
+      this.#touched = resized(this.#touched, new Int32Array(at * 2))
+      this.#touched[at] = slot
+    } else this.#isFull = true
+  }
+
+  /** Every key that has records here: few in the order of their first one, many in the order of their slots. */
+  forEach(visit: (slot: number) => void): void {
+    if (this.#isFull) {
+      for (let slot = 0; slot < this.capacity; slot++) if (this.has(slot)) visit(slot)
+    } else for (let i = 0; i < this.#touchedCount; i++) visit(this.#touched[i] as number)
   }
 
   /** Makes room for `slots` slots. */
@@ -72,15 +84,14 @@ export class Pane {
 
   /** Empties the pane; its arrays stay for the next span of time. */
   clear(): void {
-    const few = this.touchedCount < this.capacity / 8
-    if (few) for (let i = 0; i < this.touchedCount; i++) this.#forget(this.touched[i] as number)
-    else {
+    if (this.#isFull) {
       this.seen.fill(0)
       this.numbers.fill(0)
-      if (this.values.length > 0) this.values.fill(undefined)
-    }
+      this.values.fill(undefined)
+    } else for (let i = 0; i < this.#touchedCount; i++) this.#forget(this.#touched[i] as number)
     for (const column of this.firsts) if (Array.isArray(column)) column.fill(undefined)
-    this.touchedCount = 0
+    this.#touchedCount = 0
+    this.#isFull = false
     this.hasFired = false
   }
 
