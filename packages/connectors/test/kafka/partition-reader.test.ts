@@ -156,7 +156,7 @@ describe('reading a partition', () => {
         timestamp: 5,
         key: null,
         value: 'v',
-        headers: [{ key: 'h', value: Buffer.from('1') }],
+        headers: [{ key: 'h', value: utf8('1') }],
       },
       { topic: 't', partition: 3, offset: 1, timestamp: 1001, key: 'k1', value: null, headers: [] },
     ])
