@@ -1,0 +1,342 @@
+import { collectSink, executeJob, job, outputTag, tumbling, UserFunctionError, valueState, type WindowCount } from '@millrace/engine'
+import { hostSystem, MillraceError, type System } from '@millrace/std'
+import { ManualClock } from '@millrace/testing'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FedSource, SlowSink } from './fakes.ts'
+
+function manualSystem(): { clock: ManualClock; system: System } {
+  const clock = new ManualClock()
+  return { clock, system: { ...hostSystem, clock, timers: clock } }
+}
+
+describe('a bounded job', () => {
+  it('counts words and ends', async () => {
+    const counts = collectSink<WindowCount<string>>()
+    const handle = await executeJob(
+      job('words', (env) => {
+        env
+          .fromCollection(['to be or not to be', '', 'that is the question'])
+          .flatMap((line) => line.split(/\W+/).filter(Boolean))
+          .assignTimestampsAndWatermarks({ timestamp: (word) => word.length * 1000 })
+          .keyBy((word) => word)
+          .window(tumbling('3 s'))
+          .count()
+          .sinkTo(counts)
+      }),
+    )
+    const result = await handle.result
+    expect(result.status).toBe('finished')
+    expect(counts.values).toEqual([
+      { key: 'to', start: 0, end: 3000, count: 2 },
+      { key: 'be', start: 0, end: 3000, count: 2 },
+      { key: 'or', start: 0, end: 3000, count: 1 },
+      { key: 'is', start: 0, end: 3000, count: 1 },
+      { key: 'not', start: 3000, end: 6000, count: 1 },
+      { key: 'that', start: 3000, end: 6000, count: 1 },
+      { key: 'the', start: 3000, end: 6000, count: 1 },
+      { key: 'question', start: 6000, end: 9000, count: 1 },
+    ])
+    const byName = new Map(result.metrics.operators.map((operator) => [operator.name, operator]))
+    expect(byName.get('flatMap')).toMatchObject({ numRecordsIn: 3, numRecordsOut: 10 })
+    expect(byName.get('tumbling window (3 s) count')).toMatchObject({ numRecordsIn: 10, numRecordsOut: 8 })
+    expect(result.metrics.pendingRecords).toBe(0)
+    expect(result.metrics.currentWatermark).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('gives each side output and each branch its records', async () => {
+    const odd = outputTag<number>('odd')
+    const evens = collectSink<number>()
+    const odds = collectSink<string>()
+    const all = collectSink<number>()
+    const handle = await executeJob(
+      job('sides', (env) => {
+        const numbers = env.fromCollection([1, 2, 3, 4])
+        const even = numbers.process({
+          *processElement(value, ctx) {
+            if (value % 2 === 0) yield value
+            else ctx.output(odd, value)
+          },
+        })
+        even.sinkTo(evens)
+        even.getSideOutput(odd).map(String).sinkTo(odds)
+        numbers.union(even).sinkTo(all)
+      }),
+    )
+    await handle.result
+    expect(evens.values).toEqual([2, 4])
+    expect(odds.values).toEqual(['1', '3'])
+    expect(all.values.toSorted()).toEqual([1, 2, 2, 3, 4, 4])
+  })
+
+  it('gives the same at every parallelism', async () => {
+    const event = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), time: fc.integer({ min: 0, max: 50 }) })
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 200 }), fc.integer({ min: 2, max: 5 }), async (events, parallelism) => {
+        const run = async (subtasks: number) => {
+          const counts = collectSink<WindowCount<string>>()
+          const totals = collectSink<[string, number]>()
+          const definition = job('parallel', (env) => {
+            const stream = env
+              .fromCollection(events, { watermarks: { timestamp: (each) => each.time, outOfOrderness: 100 } })
+              .rebalance()
+              .map((each) => each.key)
+            stream.keyBy((key) => key).window(tumbling(10)).count().sinkTo(counts)
+            stream
+              .keyBy((key) => key)
+              .process({
+                state: { total: valueState(0) },
+                processElement(key, { state }) {
+                  state.total.update(state.total.value() + 1)
+                  return [[key, state.total.value()] as [string, number]]
+                },
+              })
+              .sinkTo(totals)
+          })
+          await (await executeJob(definition, { parallelism: subtasks })).result
+          return {
+            counts: counts.values.map((each) => JSON.stringify(each)).toSorted(),
+            totals: totals.values.map((each) => JSON.stringify(each)).toSorted(),
+          }
+        }
+        expect(await run(parallelism)).toEqual(await run(1))
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  it('partitions as it was told', async () => {
+    const seen = { rebalance: [0, 0, 0], broadcast: [0, 0, 0], global: [0, 0, 0], rescale: [0, 0, 0] }
+    type Kind = keyof typeof seen
+    const count = (kind: Kind) => ({
+      name: kind,
+      layout: 'objects' as const,
+      createWriter: ({ subtaskIndex }: { subtaskIndex: number }) => ({
+        isReady: true,
+        open: () => Promise.resolve(),
+        write: ({ length }: { length: number }) => void ((seen[kind] as number[])[subtaskIndex]! += length),
+        flush: () => Promise.resolve(),
+        close: () => Promise.resolve(),
+      }),
+    })
+    const handle = await executeJob(
+      job('partitions', (env) => {
+        const numbers = env.fromCollection(Array.from({ length: 3000 }, (_, i) => i), { parallelism: 1 })
+        for (const kind of ['rebalance', 'broadcast', 'global', 'rescale'] as const) {
+          numbers[kind]().sinkTo(count(kind)).setParallelism(3)
+        }
+      }),
+    )
+    await handle.result
+    expect(seen).toEqual({
+      rebalance: [1000, 1000, 1000],
+      broadcast: [3000, 3000, 3000],
+      global: [3000, 0, 0],
+      rescale: [1000, 1000, 1000],
+    })
+  })
+})
+
+describe('an endless job', () => {
+  it('commits progress only when the sinks have flushed what was before the barrier', async () => {
+    const { clock, system } = manualSystem()
+    const input = new FedSource<number>()
+    const sink = new SlowSink<number>()
+    const definition = job('progress', (env) => {
+      env.fromSource(input.source).rebalance().map((value) => value).setParallelism(2).sinkTo(sink).setParallelism(1)
+    })
+    const starting = executeJob(definition, { system, commitInterval: 1000 })
+    await clock.settle()
+    const handle = await starting
+    input.push(1, 2, 3)
+    await clock.settle()
+    expect(sink.values.toSorted()).toEqual([1, 2, 3])
+    sink.holdFlushes()
+    await clock.advanceAsync(1000)
+    input.push(4)
+    await clock.settle()
+    expect(input.committed).toBe(0)
+    sink.releaseFlushes()
+    await clock.settle()
+    expect(input.committed).toBe(3)
+    await clock.advanceAsync(1000)
+    expect(input.committed).toBe(4)
+    const canceling = handle.cancel()
+    await clock.settle()
+    await canceling
+    expect((await handle.result).status).toBe('canceled')
+    expect(clock.pending).toBe(0)
+  })
+
+  it('stops: what was read flows to the end, is flushed and committed', async () => {
+    const { clock, system } = manualSystem()
+    const input = new FedSource<string>()
+    const sink = new SlowSink<WindowCount<string>>()
+    const definition = job('stop', (env) => {
+      env
+        .fromSource(input.source, { watermarks: { timestamp: () => 1000 } })
+        .keyBy((word) => word)
+        .window(tumbling('5 s'))
+        .count()
+        .sinkTo(sink)
+    })
+    const starting = executeJob(definition, { system, commitInterval: '1 h' })
+    await clock.settle()
+    const handle = await starting
+    input.push('a', 'b', 'a')
+    await clock.settle()
+    expect(sink.values).toEqual([])
+    const stopping = handle.stop()
+    await clock.settle()
+    expect((await stopping).status).toBe('stopped')
+    expect(sink.values.map(({ key, count }) => [key, count])).toEqual([['a', 2], ['b', 1]])
+    expect(sink.flushed).toBe(2)
+    expect(input.committed).toBe(3)
+    expect(input.closed).toBe(1)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('reads no further while a sink has too much under way', async () => {
+    const { clock, system } = manualSystem()
+    const input = new FedSource<number>()
+    const sink = new SlowSink<number>()
+    const definition = job('slow', (env) => {
+      env.fromSource(input.source).rebalance().sinkTo(sink).setParallelism(2)
+    })
+    sink.isReady = false
+    const starting = executeJob(definition, { system })
+    await clock.settle()
+    const handle = await starting
+    for (let i = 0; i < 100_000; i++) input.push(i)
+    await clock.settle()
+    expect(sink.values).toEqual([])
+    // Two channels of eight batches, and what was under way.
+    expect(input.waiting).toBeGreaterThan(80_000)
+    sink.ready()
+    const canceling = handle.cancel()
+    await clock.settle()
+    await canceling
+  })
+
+  it('goes on when a slow sink is ready again', async () => {
+    const { clock, system } = manualSystem()
+    const input = new FedSource<number>()
+    const sink = new SlowSink<number>()
+    const starting = executeJob(
+      job('slow', (env) => void env.fromSource(input.source).sinkTo(sink)),
+      { system },
+    )
+    await clock.settle()
+    const handle = await starting
+    sink.isReady = false
+    input.push(1, 2)
+    await clock.settle()
+    expect(sink.values).toEqual([])
+    expect(handle.metrics().pendingRecords).toBe(2)
+    sink.ready()
+    await clock.settle()
+    expect(sink.values).toEqual([1, 2])
+    const canceling = handle.cancel()
+    await clock.settle()
+    await canceling
+  })
+})
+
+describe('a job that fails', () => {
+  const failing = async (define: Parameters<typeof job>[1] & ((...args: never[]) => void), input?: FedSource<number>) => {
+    const handle = await executeJob(job('failing', define as never))
+    input?.push(1, 2, 3)
+    return handle.result.then(
+      () => undefined,
+      (error: unknown) => error as MillraceError,
+    )
+  }
+
+  it('names the operator, the record and the line of the user', async () => {
+    const input = new FedSource<number>()
+    const sink = new SlowSink<number>()
+    const error = await failing((env) => {
+      env
+        .fromSource(input.source)
+        .filter((value) => value > 1)
+        .map((value) => {
+          if (value === 3) throw new RangeError('three is too many')
+          return value
+        })
+        .name('no threes')
+        .sinkTo(sink)
+    }, input)
+    expect(error).toBeInstanceOf(UserFunctionError)
+    expect(error).toMatchObject({ code: 'ENGINE_USER_FUNCTION_FAILED', operator: 'no threes', record: 'fed record 2' })
+    expect((error as UserFunctionError).site).toMatch(/execute-job\.test\.ts:\d+$/)
+    expect(error?.message).toContain('RangeError: three is too many')
+    expect(input.closed).toBe(1)
+    expect(sink.events).toContain('close')
+  })
+
+  it('names the record behind a window in the job of a later step', async () => {
+    const input = new FedSource<number>()
+    input.end()
+    const error = await failing((env) => {
+      env
+        .fromSource(input.source, { watermarks: { timestamp: (value) => value } })
+        .keyBy((value) => value)
+        .window(tumbling(10))
+        .reduce((a) => a)
+        .keyBy((value) => value)
+        .process({
+          processElement() {
+            throw new Error('no element is good')
+          },
+        })
+        .name('picky')
+        .sinkTo(new SlowSink())
+    }, input)
+    expect(error).toMatchObject({ operator: 'picky', record: 'a timer' })
+  })
+
+  it('refuses keys that cannot be keys', async () => {
+    const input = new FedSource<number>()
+    const error = await failing((env) => {
+      env
+        .fromSource(input.source)
+        .keyBy((value) => [[value]] as never)
+        .process({ *processElement() {} })
+        .sinkTo(new SlowSink())
+    }, input)
+    expect(error?.code).toBe('STATE_BAD_KEY')
+    expect(error?.message).toContain('fed record 0')
+  })
+
+  it('reports what a source, a sink or a connection failed with, and closes everything', async () => {
+    for (const failure of ['source', 'write', 'flush', 'open'] as const) {
+      const input = new FedSource<number>()
+      const cause = new MillraceError('TEST', { message: `${failure} failed` })
+      const sink = new SlowSink<number>(failure === 'open' || failure === 'flush' ? { [failure]: cause } : {})
+      const run = async () => {
+        const handle = await executeJob(job('failing', (env) => void env.fromSource(input.source).sinkTo(sink)), {
+          commitInterval: 5,
+        })
+        input.push(1)
+        if (failure === 'source') input.fail(cause)
+        if (failure === 'write') sink.fail(cause)
+        await handle.result
+      }
+      await expect(run()).rejects.toBe(cause)
+      expect(input.closed).toBe(1)
+      expect(sink.events.at(-1)).toBe('close')
+    }
+  })
+
+  it('is cancelled by a signal', async () => {
+    const input = new FedSource<number>()
+    const controller = new AbortController()
+    const handle = await executeJob(
+      job('signal', (env) => void env.fromSource(input.source).print()),
+      { signal: controller.signal },
+    )
+    controller.abort()
+    expect((await handle.result).status).toBe('canceled')
+    expect(input.events).toContain('enumerator closed')
+  })
+})
