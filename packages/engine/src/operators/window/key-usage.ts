@@ -2,19 +2,18 @@ import type { AdaptiveKeyTable } from '../../state/adaptive-key-table.ts'
 import type { Pane } from './pane.ts'
 
 /** Sweeping for fewer keys is not worth it. */
-const FEWEST = 1024
+const FEWEST = 2048
 
 /**
  * Removes keys that are in no pane. Keys that come back with the next window should not be removed and added each time,
- * so a key goes when two sweeps have found it in no pane; a sweep is due when as many keys have been added as the last
- * one found in use. So the table is never more than a few times as large as what is in use, at a small cost per new key.
+ * so a key goes when two sweeps have found it in no pane, and a sweep is due when the table has twice the keys that the
+ * last one left. So the table grows to a few times what is in use at once, and no further.
  */
 export class KeyUsage {
   readonly #keys: AdaptiveKeyTable
   /** By slot: 1 when the last sweep found the key in no pane. */
   #idle = new Uint8Array(0)
-  #sizeAfterSweep = 0
-  #inUse = 0
+  #limit = FEWEST
   #removed = 0
 
   constructor(keys: AdaptiveKeyTable) {
@@ -29,19 +28,18 @@ export class KeyUsage {
   /** Removes keys when it is time to. Not while somebody remembers a slot that is in no pane. */
   sweep(panes: Iterable<Pane>): void {
     const keys = this.#keys
-    if (keys.size - this.#sizeAfterSweep <= Math.max(FEWEST, this.#inUse)) return
+    if (keys.size <= this.#limit) return
     const used = usedSlots(panes, keys.capacity)
     const idle = new Uint8Array(keys.capacity)
-    this.#inUse = 0
     for (const slot of keys.slots()) {
-      if (used[slot] === 1) this.#inUse++
-      else if (slot < this.#idle.length && this.#idle[slot] === 1) {
+      if (used[slot] === 1) continue
+      if (slot < this.#idle.length && this.#idle[slot] === 1) {
         keys.remove(slot)
         this.#removed++
       } else idle[slot] = 1
     }
     this.#idle = idle
-    this.#sizeAfterSweep = keys.size
+    this.#limit = Math.max(FEWEST, keys.size * 2)
   }
 }
 
