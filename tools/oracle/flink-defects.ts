@@ -63,14 +63,24 @@ function lostSessions({ program, input }: Case): FlinkDefect | undefined {
   }
 }
 
-/** Sliding min and max on heap state write into the one record object that all windows of an element share. */
+/**
+ * With heap state, min and max write into the record that they keep. Sliding windows share the record of an element, and
+ * a delta trigger remembers the same record, so both see values that are not theirs.
+ */
 function sharedMinMax({ program }: Case): FlinkDefect | undefined {
   const window = program.window as { type?: string } | undefined
   const fn = program.function as { type?: string } | undefined
-  if (program.type !== 'window' || window?.type !== 'sliding' || !['min', 'max'].includes(fn?.type ?? ''))
-    return undefined
+  if (program.type !== 'window' || !['min', 'max'].includes(fn?.type ?? '')) return undefined
+  const sharedBy =
+    window?.type === 'sliding' ? 'other windows' : hasDelta(program.trigger) ? 'the delta trigger' : undefined
+  if (sharedBy === undefined) return undefined
   return {
-    proof: 'windows of one element share the record that min and max write into',
+    proof: `${fn?.type} writes into the first record of the window, which is shared with ${sharedBy}`,
     isSound: (output) => output.out !== 'main',
   }
+}
+
+function hasDelta(trigger: unknown): boolean {
+  const { type, of } = (trigger ?? {}) as { type?: string; of?: unknown }
+  return type === 'delta' || (of !== undefined && hasDelta(of))
 }

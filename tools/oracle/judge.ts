@@ -20,12 +20,10 @@ export async function judge(recorded: Case): Promise<Verdict> {
     const actual = await runCase(recorded)
     differs = difference(recorded, actual)
     if (differs !== undefined && defect !== undefined) {
-      differs = difference(
-        { ...recorded, output: recorded.output.filter(defect.isSound) },
-        actual.filter(defect.isSound),
-      )
-      if (differs === undefined)
-        return { verdict: 'PASS', detail: `but for what Flink itself has wrong: ${defect.proof}` }
+      const sound = recorded.output.filter(defect.isSound)
+      if (sound.length === 0) return { verdict: 'N/A', detail: `Flink itself is wrong: ${defect.proof}` }
+      differs = difference({ ...recorded, output: sound }, actual.filter(defect.isSound))
+      if (differs === undefined) return { verdict: 'PASS', detail: `but where Flink itself is wrong: ${defect.proof}` }
     }
   } catch (error) {
     if (error instanceof Unsupported) return { verdict: 'N/A', detail: error.message }

@@ -1,8 +1,13 @@
 import {
   continuousEventTimeTrigger,
   continuousProcessingTimeTrigger,
+  countEvictor,
   countTrigger,
   type DataStream,
+  deltaEvictor,
+  deltaTrigger,
+  endOfStreamTrigger,
+  type Evictor,
   eventTimeTrigger,
   globalWindows,
   type OutputTag,
@@ -13,6 +18,7 @@ import {
   purgingTrigger,
   session,
   sliding,
+  timeEvictor,
   type Trigger,
   tumbling,
   valueState,
@@ -21,6 +27,7 @@ import {
 } from '@millrace/engine'
 import { type Event, type Json, type Program, timeToJson } from '../case.ts'
 import { Unsupported } from '../unsupported.ts'
+import { earlyLateTrigger } from './early-late-trigger.ts'
 
 /** What a window program emits: a record of the input, or an object with the fields of an output item. */
 export type WindowResult = Event | Shown
@@ -41,7 +48,7 @@ interface WindowProgram extends Program {
   readonly time: 'event' | 'processing'
   readonly window: WindowSpec
   readonly trigger?: TriggerSpec
-  readonly evictor?: unknown
+  readonly evictor?: EvictorSpec
   readonly allowedLateness?: number
   readonly lateOutput?: boolean
   readonly function: FunctionSpec
@@ -65,6 +72,19 @@ interface TriggerSpec {
   readonly timeout: number
   readonly resetOnElement: boolean
   readonly clearOnTimeout: boolean
+  readonly threshold: number
+  readonly absolute: boolean
+  readonly every: number
+  readonly purge: boolean
+}
+
+interface EvictorSpec {
+  readonly type: string
+  readonly n: number
+  readonly size: number
+  readonly threshold: number
+  readonly absolute: boolean
+  readonly after: boolean
 }
 
 interface FunctionSpec {
@@ -78,15 +98,22 @@ interface FunctionSpec {
 /** Builds the program with the public API over the stream of events. It emits {@link WindowResult}s. */
 export function windowProgram(program: Program, events: DataStream<Event>): DataStream<any> {
   const spec = program as WindowProgram
-  if (spec.evictor !== undefined) throw new Unsupported('evictors come later')
-  const windows = windowsOf(spec)
-  let windowed: AnyWindowedStream = spec.keyed
-    ? events.keyBy((event) => event[0]).window(windows)
-    : events.windowAll(windows)
+  let windowed = windowedOf(spec, events)
   if (spec.trigger !== undefined) windowed = windowed.trigger(triggerOf(spec.trigger))
+  if (spec.evictor !== undefined) windowed = windowed.evictor(evictorOf(spec.evictor))
   if (spec.allowedLateness !== undefined) windowed = windowed.allowedLateness(spec.allowedLateness)
   if (spec.lateOutput) windowed = windowed.sideOutputLateData(lateTag)
   return apply(spec, windowed)
+}
+
+function windowedOf(spec: WindowProgram, events: DataStream<Event>): AnyWindowedStream {
+  if (!spec.keyed) return events.windowAll(windowsOf(spec))
+  const keyed = events.keyBy((event) => event[0])
+  const { type, size, slide, endOfStreamTrigger: endOfStream } = spec.window
+  if (type === 'countTumbling') return keyed.countWindow(size)
+  if (type === 'countSliding') return keyed.countWindow(size, slide)
+  const windowed = keyed.window(windowsOf(spec))
+  return endOfStream ? windowed.trigger(endOfStreamTrigger()) : windowed
 }
 
 function windowsOf({ window, time }: WindowProgram): Windows<Event> {
@@ -102,7 +129,6 @@ function windowsOf({ window, time }: WindowProgram): Windows<Event> {
       return session<Event>((event) => dynamic.base + modulo(event[2] as number, dynamic.mod) * dynamic.step, { time })
     }
     case 'global':
-      if (window.endOfStreamTrigger) throw new Unsupported('global windows with the end-of-stream trigger come later')
       return globalWindows()
     default:
       throw new Unsupported(`windows of type ${window.type} come later`)
@@ -123,6 +149,10 @@ function triggerOf(spec: TriggerSpec): Trigger {
       return countTrigger(spec.n)
     case 'purging':
       return purgingTrigger(triggerOf(spec.of))
+    case 'delta':
+      return deltaTrigger(spec.threshold, deltaOf(spec.absolute))
+    case 'earlyLate':
+      return earlyLateTrigger(spec.every, spec.purge)
     case 'timeout': {
       const { resetOnElement, clearOnTimeout } = spec
       return processingTimeoutTrigger(triggerOf(spec.of), spec.timeout, { resetOnElement, clearOnTimeout })
@@ -130,6 +160,24 @@ function triggerOf(spec: TriggerSpec): Trigger {
     default:
       throw new Unsupported(`triggers of type ${spec.type} come later`)
   }
+}
+
+function evictorOf(spec: EvictorSpec): Evictor {
+  const { after } = spec
+  switch (spec.type) {
+    case 'count':
+      return countEvictor(spec.n, { after })
+    case 'time':
+      return timeEvictor(spec.size, { after })
+    case 'delta':
+      return deltaEvictor(spec.threshold, deltaOf(spec.absolute), { after })
+    default:
+      throw new Unsupported(`evictors of type ${spec.type} come later`)
+  }
+}
+
+function deltaOf(absolute: boolean): (a: Event, b: Event) => number {
+  return absolute ? (a, b) => Math.abs(number(b) - number(a)) : (a, b) => number(b) - number(a)
 }
 
 function apply(spec: WindowProgram, windowed: AnyWindowedStream): DataStream<any> {

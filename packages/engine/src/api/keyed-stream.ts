@@ -1,12 +1,15 @@
 import type { GraphBuilder, NodeDraft } from '../graph/graph-builder.ts'
 import type { StateDescriptors } from '../state/descriptor.ts'
 import { DataStream } from './data-stream.ts'
+import { countEvictor } from './evictors.ts'
 import { type NumericField, checkField, type OrderedField } from './fields.ts'
 import { checkCallback, checkOptions } from './options.ts'
 import type { Collector, KeyedProcessContext, KeyedProcessFunction, Undeclared } from './process-function.ts'
+import { recordCount } from './record-count.ts'
 import { type StateHandles, valueState } from './state.ts'
+import { countTrigger, purgingTrigger } from './triggers.ts'
 import { WindowedStream } from './windowed-stream.ts'
-import type { Windows } from './windows.ts'
+import { globalWindows, type Windows } from './windows.ts'
 
 const nothing = Symbol('no record yet')
 
@@ -34,6 +37,20 @@ export class KeyedStream<K, T> {
    */
   window(windows: Windows<T>): WindowedStream<K, T> {
     return new WindowedStream(this.graph, this.node, windows, 'window()')
+  }
+
+  /**
+   * Windows by the number of records instead of time: one for every `size` records of a key; with `slide`, one at every
+   * `slide` records over the last `size`.
+   *
+   * @example
+   * temperatures.keyBy('sensor').countWindow(100, 10).process(…) // at every 10th record, the last 100
+   */
+  countWindow(size: number, slide?: number): WindowedStream<K, T> {
+    const windows = this.window(globalWindows())
+    recordCount(size, 'countWindow()')
+    if (slide === undefined) return windows.trigger(purgingTrigger(countTrigger(size)))
+    return windows.trigger(countTrigger(slide)).evictor(countEvictor(size))
   }
 
   /**

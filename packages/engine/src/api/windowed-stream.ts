@@ -3,6 +3,7 @@ import { formatDuration, type Duration, durationMs } from '../time/duration.ts'
 import type { GraphBuilder, NodeDraft } from '../graph/graph-builder.ts'
 import type { OutputTag } from '../operators/process.ts'
 import type {
+  Evictor,
   Trigger,
   WindowAssigner,
   WindowCount,
@@ -65,6 +66,11 @@ export class WindowedStream<K, T> {
       })
     }
     return this.#with({ allowedLateness: ms })
+  }
+
+  /** Takes records out of the window before the function sees them, or after. All records are kept until it fires. */
+  evictor(evictor: Evictor): WindowedStream<K, T> {
+    return this.#with({ evictor })
   }
 
   /** Sends records that come too late to a side output instead of dropping them. */

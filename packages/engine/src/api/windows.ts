@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/std'
-import type { TimeDomain, Trigger, WindowAssigner } from '../operators/window/definition.ts'
+import type { TimeDomain, WindowAssigner } from '../operators/window/definition.ts'
 import { type Duration, durationMs, positiveDurationMs } from '../time/duration.ts'
 import { checkOptions } from './options.ts'
 
@@ -97,61 +97,4 @@ function offsetMs(offset: Duration | undefined, limit: number, where: string): n
     })
   }
   return ms
-}
-
-/** Fires when the watermark passes the window's end: the default of windows in event time. */
-export function eventTimeTrigger(): Trigger {
-  return Object.freeze({ kind: 'eventTime' })
-}
-
-/** Fires when the clock passes the window's end: the default of windows in processing time. */
-export function processingTimeTrigger(): Trigger {
-  return Object.freeze({ kind: 'processingTime' })
-}
-
-/** Fires early, each time the watermark passes a multiple of `interval`, and at the end. */
-export function continuousEventTimeTrigger(interval: Duration): Trigger {
-  const ms = positiveDurationMs(interval, 'the interval of continuousEventTimeTrigger()')
-  return Object.freeze({ kind: 'continuousEventTime', interval: ms })
-}
-
-/** Fires each time the clock passes a multiple of `interval` while there are records. */
-export function continuousProcessingTimeTrigger(interval: Duration): Trigger {
-  const ms = positiveDurationMs(interval, 'the interval of continuousProcessingTimeTrigger()')
-  return Object.freeze({ kind: 'continuousProcessingTime', interval: ms })
-}
-
-/** Flink's ProcessingTimeoutTrigger: fires as `of` does, and when `timeout` has gone by on the clock since the first record. */
-export function processingTimeoutTrigger(
-  of: Trigger,
-  timeout: Duration,
-  options?: {
-    /** The timeout counts from the latest record instead (default false, as in Flink). */
-    readonly resetOnElement?: boolean
-    /** What `of` remembers is forgotten when the timeout fires (default true, as in Flink). */
-    readonly clearOnTimeout?: boolean
-  },
-): Trigger {
-  checkOptions(options, ['resetOnElement', 'clearOnTimeout'], 'processingTimeoutTrigger()')
-  return Object.freeze({
-    kind: 'timeout',
-    of,
-    timeout: positiveDurationMs(timeout, 'the timeout of processingTimeoutTrigger()'),
-    resetOnElement: options?.resetOnElement ?? false,
-    clearOnTimeout: options?.clearOnTimeout ?? true,
-  })
-}
-
-/** Fires at every `count`-th record of a window. */
-export function countTrigger(count: number): Trigger {
-  if (Number.isInteger(count) && count >= 1) return Object.freeze({ kind: 'count', count })
-  throw new MillraceError('API_BAD_TRIGGER', {
-    message: `countTrigger() was given ${String(count)}.`,
-    fix: 'Give the number of records, a whole number from 1.',
-  })
-}
-
-/** Does what `of` does, and drops the window's records each time it fires. */
-export function purgingTrigger(of: Trigger): Trigger {
-  return Object.freeze({ kind: 'purging', of })
 }

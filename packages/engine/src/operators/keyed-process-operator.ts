@@ -214,11 +214,11 @@ class UserTimers implements TimerService {
   }
 
   readonly registerEventTime = (timestamp: number): void => {
-    this.#timers.registerEventTime(this.#user.slot, checked(timestamp))
+    this.#timers.registerEventTime(this.#user.slot, timestamp)
   }
 
   readonly registerProcessingTime = (timestamp: number): void => {
-    this.#timers.registerProcessingTime(this.#user.slot, checked(timestamp))
+    this.#timers.registerProcessingTime(this.#user.slot, timestamp)
   }
 
   readonly deleteEventTime = (timestamp: number): void => {
@@ -228,14 +228,6 @@ class UserTimers implements TimerService {
   readonly deleteProcessingTime = (timestamp: number): void => {
     this.#timers.deleteProcessingTime(this.#user.slot, timestamp)
   }
-}
-
-function checked(timestamp: number): number {
-  if (typeof timestamp === 'number' && !Number.isNaN(timestamp)) return timestamp
-  throw new MillraceError('TIMER_BAD_TIME', {
-    message: `A timer was registered for ${String(timestamp)}, which is not a time in milliseconds.`,
-    fix: 'Records may have no time stamp (context.timestamp is undefined then): give the source a watermark strategy.',
-  })
 }
 
 function withoutOnTimer(name: string): MillraceError {

@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/std'
 import { MIN_TIMESTAMP } from '../element/batch.ts'
 import type { BinaryReader, BinaryWriter } from '../state/binary.ts'
 import type { ProcessingTimer, ProcessingTimeService } from './processing-time.ts'
@@ -44,7 +45,7 @@ export class SlotTimers {
   }
 
   registerEventTime(slot: number, timestamp: number): void {
-    this.#event.register(slot, timestamp)
+    this.#event.register(slot, checked(timestamp))
   }
 
   deleteEventTime(slot: number, timestamp: number): void {
@@ -52,7 +53,7 @@ export class SlotTimers {
   }
 
   registerProcessingTime(slot: number, timestamp: number): void {
-    if (this.#processing.register(slot, timestamp)) this.#setAlarm()
+    if (this.#processing.register(slot, checked(timestamp))) this.#setAlarm()
   }
 
   deleteProcessingTime(slot: number, timestamp: number): void {
@@ -110,4 +111,12 @@ export class SlotTimers {
     this.#alarmTime = next
     this.#alarm = this.#service.register(next, this.#onProcessingTime)
   }
+}
+
+function checked(timestamp: number): number {
+  if (typeof timestamp === 'number' && !Number.isNaN(timestamp)) return timestamp
+  throw new MillraceError('TIMER_BAD_TIME', {
+    message: `A timer was registered for ${String(timestamp)}, which is not a time in milliseconds.`,
+    fix: 'Records may have no time stamp (context.timestamp is undefined then): give the source a watermark strategy.',
+  })
 }

@@ -339,6 +339,60 @@ describe('triggers', () => {
   })
 })
 
+describe('evictors', () => {
+  const global: WindowAssigner = { kind: 'global', time: 'event' }
+  const every2: Trigger = { kind: 'count', count: 2 }
+  const run = (evictor: Evictor, fn = amounts) => {
+    const h = harness({ assigner: global, trigger: every2, evictor, function: fn })
+    for (const amount of [5, 1, 4, 2, 9, 3]) h.push([sale('a', amount), amount])
+    return h.values().map((value) => (Array.isArray(value) ? value.slice(1) : value))
+  }
+
+  test('count keeps the newest, before the function or after it', () => {
+    expect(run({ kind: 'count', count: 3, after: false })).toEqual([
+      [5, 1],
+      [1, 4, 2],
+      [2, 9, 3],
+    ])
+    expect(run({ kind: 'count', count: 1, after: true })).toEqual([
+      [5, 1],
+      [1, 4, 2],
+      [2, 9, 3],
+    ])
+  })
+
+  test('time keeps what is less than its size before the newest', () => {
+    expect(run({ kind: 'time', size: 4, after: false })).toEqual([[5], [5, 4, 2], [9]])
+  })
+
+  test('delta drops what differs too much from the newest', () => {
+    const delta = (record: Sale, newest: Sale) => record.amount - newest.amount
+    expect(run({ kind: 'delta', threshold: 3, delta: delta as never, after: false })).toEqual([
+      [1],
+      [1, 4, 2],
+      [1, 4, 2, 3],
+    ])
+  })
+
+  test('functions compute over what is left; nothing left to reduce gives no result', () => {
+    const evictor: Evictor = { kind: 'count', count: 2, after: false }
+    expect(run(evictor, { kind: 'sum', field: { name: 'amount' } })).toEqual([
+      sale('a', 6),
+      sale('a', 6),
+      sale('a', 12),
+    ])
+    const none: Evictor = { kind: 'delta', threshold: 0, delta: (() => 1) as never, after: false }
+    expect(run(none, { kind: 'maxBy', field: { name: 'amount' }, first: true })).toEqual([])
+    expect(run(none)).toEqual([[], [], []])
+  })
+
+  test('a global window needs no time stamps', () => {
+    const h = harness({ assigner: global, trigger: every2 })
+    h.push([sale('a', 1)], [sale('a', 1)])
+    expect(h.values()).toHaveLength(1)
+  })
+})
+
 describe('state of process window functions', () => {
   test('is per window, gone with it, and per key', () => {
     const cleared: unknown[] = []

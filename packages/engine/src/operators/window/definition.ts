@@ -44,7 +44,7 @@ export type Trigger =
 export type Evictor =
   /** Keeps the newest `count`. */
   | { readonly kind: 'count'; readonly count: number; readonly after: boolean }
-  /** Keeps those not older than `size` ms before the newest time stamp. */
+  /** Keeps those less than `size` ms before the newest (by time stamp; by arrival in processing time). */
   | { readonly kind: 'time'; readonly size: number; readonly after: boolean }
   /** Drops those whose `delta(record, newest record)` is at least `threshold`. */
   | {

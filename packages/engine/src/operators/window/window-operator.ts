@@ -34,6 +34,7 @@ export class WindowOperator implements Operator, TimerHandler {
   readonly #backend: StateBackend
   readonly #aligned: AlignedWindows | undefined
   readonly #eventTime: boolean
+  readonly #needsTimestamp: boolean
   #runtime!: Runtime
   #lateRecordsDropped = 0
 
@@ -43,7 +44,10 @@ export class WindowOperator implements Operator, TimerHandler {
     this.#keyOf = options.keyOf
     this.#backend = options.backend ?? new HeapStateBackend()
     this.#aligned = alignedWindows(options.window.assigner)
-    this.#eventTime = options.window.assigner.time === 'event'
+    const { assigner, trigger } = options.window
+    this.#eventTime = assigner.time === 'event'
+    this.#needsTimestamp =
+      assigner.kind === 'global' ? trigger?.kind === 'continuousEventTime' : assigner.time === 'event'
   }
 
   /** Records that came too late and had no side output to go to. */
@@ -74,7 +78,7 @@ export class WindowOperator implements Operator, TimerHandler {
         buffers.index = i
         const value = values[i]
         const timestamp = timestamps[i] as number
-        if (this.#eventTime && Number.isNaN(timestamp)) throw withoutTimestamp()
+        if (this.#needsTimestamp && Number.isNaN(timestamp)) throw withoutTimestamp()
         const slot = keys.slotOf(this.#keyOf(value))
         if (!this.#assign(slot, value, this.#eventTime ? timestamp : now, store)) this.#late(value, timestamp)
         if (store.isUnused(slot)) keys.remove(slot)

@@ -1,4 +1,5 @@
 import type { BinaryReader, BinaryWriter } from '../../state/binary.ts'
+import type { StateDescriptor } from '../../state/descriptor.ts'
 import type { AggregatingState, ListState, ReducingState } from '../../state/handles.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import type { SnapshotShape } from '../../state/keyed-snapshot.ts'
@@ -9,8 +10,9 @@ import type { WindowTrigger } from './built-in-triggers.ts'
 import { contentsOf } from './contents.ts'
 import { checkMerging } from './check-merging.ts'
 import { createTrigger, triggerOf, triggerState } from './create-trigger.ts'
-import type { WindowDefinition } from './definition.ts'
+import type { Evictor, WindowDefinition } from './definition.ts'
 import { createEmitter, processOf, type WindowEmitter } from './emitters.ts'
+import { contentsOfRecords, evict, type TimedRecord } from './evictor.ts'
 import { fires, purges } from './nested-triggers.ts'
 import { Panes } from './panes.ts'
 import type { TriggerResult, TriggerTimers } from './trigger.ts'
@@ -38,6 +40,9 @@ export class WindowStore {
   readonly #emitter: WindowEmitter
   readonly #contents: Contents
   readonly #isList: boolean
+  /** What the function keeps of its records; with an evictor, all records are kept and this runs when it fires. */
+  readonly #function: StateDescriptor
+  readonly #evictor: Evictor | undefined
   readonly #contentsTable: StateTable
   readonly #triggerTable: StateTable
   readonly #windowTable: StateTable
@@ -61,7 +66,9 @@ export class WindowStore {
     this.#timers = timers
     this.#domain = definition.assigner.time
     this.#allowedLateness = this.#domain === 'event' ? definition.allowedLateness : 0
-    this.#contentsTable = backend.createTable({ contents: contentsOf(definition.function) })
+    this.#function = contentsOf(definition.function)
+    this.#evictor = definition.evictor
+    this.#contentsTable = backend.createTable({ contents: this.#evictor ? { kind: 'list' } : this.#function })
     this.#setOnce = trigger.kind === 'eventTime'
     this.#endsLazily = this.#setOnce && definition.assigner.kind === 'session' && this.#allowedLateness === 0
     this.#isList = definition.function.kind === 'process'
@@ -167,7 +174,7 @@ export class WindowStore {
   /** `timersAreSet`: the window has all timers that it needs. False: the pane is gone again. */
   #add(pane: number, value: unknown, time: number, timersAreSet: boolean): boolean {
     this.#contentsTable.select(pane)
-    this.#contents.add(value)
+    this.#contents.add(this.#evictor === undefined ? value : [value, time])
     if (timersAreSet && this.#panes.end(pane) - 1 > this.#timers.currentWatermark) return true
     this.#select(pane)
     this.#act(pane, this.#trigger.onElement(value, time, this.#current.window), false)
@@ -224,12 +231,26 @@ export class WindowStore {
     if (result === 'continue') return
     if (fires(result) && !this.#contentsTable.isEmpty(pane)) {
       this.#contentsTable.select(pane)
-      const contents = this.#contents.get()
-      // Records that come later are added to the list: user code that keeps it must not see that.
-      const copy = this.#isList && !last && !purges(result)
-      this.#emitter.emit(pane, copy ? (contents as unknown[]).slice() : contents)
+      if (this.#evictor !== undefined) {
+        this.#emitEvicting(pane, this.#evictor)
+      } else {
+        const contents = this.#contents.get()
+        // Records that come later are added to the list: user code that keeps it must not see that.
+        const copy = this.#isList && !last && !purges(result)
+        this.#emitter.emit(pane, copy ? (contents as unknown[]).slice() : contents)
+      }
     }
     if (purges(result)) this.#contentsTable.clear(pane)
+  }
+
+  #emitEvicting(pane: number, evictor: Evictor): void {
+    const state = this.#contents as ListState<TimedRecord>
+    const all = state.get()
+    const seen = evictor.after ? all : evict(evictor, all)
+    const contents = contentsOfRecords(this.#function, seen)
+    if (contents !== undefined) this.#emitter.emit(pane, contents)
+    const kept = evictor.after ? evict(evictor, all) : seen
+    if (kept.length < all.length) state.update(kept)
   }
 
   #cleanupTime(end: number): number {
