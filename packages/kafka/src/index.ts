@@ -172,6 +172,6 @@ export {
   ProducerIdsRecord,
   RemoveTopicRecord,
   TopicRecord,
-} from './definitions/metadataRecords.ts'
+} from './definitions/metadata-records.ts'
 export * from './records/index.ts'
 export * from './client/index.ts'

@@ -1,4 +1,4 @@
-import { ProtocolError } from '../errors/protocolError.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 import {
   type Api,
   type RequestInputOf,

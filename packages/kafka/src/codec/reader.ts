@@ -1,5 +1,5 @@
 import { asBuffer } from '@millrace/std'
-import { ProtocolError } from '../errors/protocolError.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 
 /** Kafka's limit for a string, in bytes, in every version. */
 const MAX_STRING_BYTES = 0x7fff

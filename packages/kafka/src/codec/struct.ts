@@ -1,4 +1,4 @@
-import { ProtocolError } from '../errors/protocolError.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 import { MessageSchema, sharedReader, sharedWriter, type Versions } from './schema.ts'
 import type { DecodedStruct, Fields, InputStruct } from './types.ts'
 

@@ -1,4 +1,4 @@
-import { ProtocolError } from '../errors/protocolError.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 import type { RecordsInput } from './types.ts'
 
 /** Frames are carved out of slabs of this size, one after the other; a slab is never written twice, so frames stay valid. */

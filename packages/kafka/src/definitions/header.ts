@@ -1,5 +1,5 @@
 import { type RequestHeader, readRequestHeader } from '../codec/frame.ts'
-import { ProtocolError } from '../errors/protocolError.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 import { apiByKey } from './apis.ts'
 
 /**

@@ -4,63 +4,63 @@ export {
   type ApiVersionsRequestInput,
   type ApiVersionsResponse,
   type ApiVersionsResponseInput,
-} from './apiVersions.ts'
+} from './api-versions.ts'
 export {
   CreatePartitions,
   type CreatePartitionsRequest,
   type CreatePartitionsRequestInput,
   type CreatePartitionsResponse,
   type CreatePartitionsResponseInput,
-} from './createPartitions.ts'
+} from './create-partitions.ts'
 export {
   CreateTopics,
   type CreateTopicsRequest,
   type CreateTopicsRequestInput,
   type CreateTopicsResponse,
   type CreateTopicsResponseInput,
-} from './createTopics.ts'
+} from './create-topics.ts'
 export {
   DeleteGroups,
   type DeleteGroupsRequest,
   type DeleteGroupsRequestInput,
   type DeleteGroupsResponse,
   type DeleteGroupsResponseInput,
-} from './deleteGroups.ts'
+} from './delete-groups.ts'
 export {
   DeleteRecords,
   type DeleteRecordsRequest,
   type DeleteRecordsRequestInput,
   type DeleteRecordsResponse,
   type DeleteRecordsResponseInput,
-} from './deleteRecords.ts'
+} from './delete-records.ts'
 export {
   DeleteTopics,
   type DeleteTopicsRequest,
   type DeleteTopicsRequestInput,
   type DeleteTopicsResponse,
   type DeleteTopicsResponseInput,
-} from './deleteTopics.ts'
+} from './delete-topics.ts'
 export {
   DescribeCluster,
   type DescribeClusterRequest,
   type DescribeClusterRequestInput,
   type DescribeClusterResponse,
   type DescribeClusterResponseInput,
-} from './describeCluster.ts'
+} from './describe-cluster.ts'
 export {
   DescribeConfigs,
   type DescribeConfigsRequest,
   type DescribeConfigsRequestInput,
   type DescribeConfigsResponse,
   type DescribeConfigsResponseInput,
-} from './describeConfigs.ts'
+} from './describe-configs.ts'
 export {
   DescribeGroups,
   type DescribeGroupsRequest,
   type DescribeGroupsRequestInput,
   type DescribeGroupsResponse,
   type DescribeGroupsResponseInput,
-} from './describeGroups.ts'
+} from './describe-groups.ts'
 export {
   Fetch,
   type FetchRequest,
@@ -74,7 +74,7 @@ export {
   type FindCoordinatorRequestInput,
   type FindCoordinatorResponse,
   type FindCoordinatorResponseInput,
-} from './findCoordinator.ts'
+} from './find-coordinator.ts'
 export {
   Heartbeat,
   type HeartbeatRequest,
@@ -88,35 +88,35 @@ export {
   type InitProducerIdRequestInput,
   type InitProducerIdResponse,
   type InitProducerIdResponseInput,
-} from './initProducerId.ts'
+} from './init-producer-id.ts'
 export {
   JoinGroup,
   type JoinGroupRequest,
   type JoinGroupRequestInput,
   type JoinGroupResponse,
   type JoinGroupResponseInput,
-} from './joinGroup.ts'
+} from './join-group.ts'
 export {
   LeaveGroup,
   type LeaveGroupRequest,
   type LeaveGroupRequestInput,
   type LeaveGroupResponse,
   type LeaveGroupResponseInput,
-} from './leaveGroup.ts'
+} from './leave-group.ts'
 export {
   ListGroups,
   type ListGroupsRequest,
   type ListGroupsRequestInput,
   type ListGroupsResponse,
   type ListGroupsResponseInput,
-} from './listGroups.ts'
+} from './list-groups.ts'
 export {
   ListOffsets,
   type ListOffsetsRequest,
   type ListOffsetsRequestInput,
   type ListOffsetsResponse,
   type ListOffsetsResponseInput,
-} from './listOffsets.ts'
+} from './list-offsets.ts'
 export {
   Metadata,
   type MetadataRequest,
@@ -130,21 +130,21 @@ export {
   type OffsetCommitRequestInput,
   type OffsetCommitResponse,
   type OffsetCommitResponseInput,
-} from './offsetCommit.ts'
+} from './offset-commit.ts'
 export {
   OffsetFetch,
   type OffsetFetchRequest,
   type OffsetFetchRequestInput,
   type OffsetFetchResponse,
   type OffsetFetchResponseInput,
-} from './offsetFetch.ts'
+} from './offset-fetch.ts'
 export {
   OffsetForLeaderEpoch,
   type OffsetForLeaderEpochRequest,
   type OffsetForLeaderEpochRequestInput,
   type OffsetForLeaderEpochResponse,
   type OffsetForLeaderEpochResponseInput,
-} from './offsetForLeaderEpoch.ts'
+} from './offset-for-leader-epoch.ts'
 export {
   Produce,
   type ProduceRequest,
@@ -158,7 +158,7 @@ export {
   type SyncGroupRequestInput,
   type SyncGroupResponse,
   type SyncGroupResponseInput,
-} from './syncGroup.ts'
+} from './sync-group.ts'
 export { apiByKey, apis } from './apis.ts'
 export { decodeRequestHeader } from './header.ts'
 export {
@@ -166,7 +166,7 @@ export {
   type ConsumerProtocolAssignmentInput,
   ConsumerProtocolSubscription,
   type ConsumerProtocolSubscriptionInput,
-} from './consumerProtocol.ts'
+} from './consumer-protocol.ts'
 export {
   GroupMetadataKey,
   type GroupMetadataKeyInput,
@@ -176,7 +176,7 @@ export {
   type OffsetCommitKeyInput,
   OffsetCommitValue,
   type OffsetCommitValueInput,
-} from './offsetsTopic.ts'
+} from './offsets-topic.ts'
 export {
   ConfigRecord,
   decodeMetadataRecord,
@@ -189,4 +189,4 @@ export {
   ProducerIdsRecord,
   RemoveTopicRecord,
   TopicRecord,
-} from './metadataRecords.ts'
+} from './metadata-records.ts'

@@ -1,3 +1,3 @@
 export { type ErrorCategory, ErrorCode, type ErrorName } from './codes.ts'
-export { type ErrorInfo, errorByCode, KafkaError } from './kafkaError.ts'
-export { ProtocolError, type ProtocolErrorCode, type ProtocolErrorContext } from './protocolError.ts'
+export { type ErrorInfo, errorByCode, KafkaError } from './kafka-error.ts'
+export { ProtocolError, type ProtocolErrorCode, type ProtocolErrorContext } from './protocol-error.ts'

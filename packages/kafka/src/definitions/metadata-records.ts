@@ -11,7 +11,7 @@ import {
   string,
   uuid,
 } from '../codec/types.ts'
-import { ProtocolError } from '../errors/protocolError.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 
 // The records of `__cluster_metadata` that a single node needs (KIP-500, KIP-631). A value is led by three unsigned
 // varints: the frame's version (1), the kind of record, its version. The record's key is null. All versions are flexible.
