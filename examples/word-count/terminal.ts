@@ -17,7 +17,8 @@ export class LiveArea {
   }
 
   get screen(): Screen {
-    return { columns: this.#out.columns, rows: this.#out.rows, color: this.#out.hasColors() }
+    // The cursor stands on a line of its own, below what is drawn.
+    return { columns: this.#out.columns, rows: this.#out.rows - 1, color: this.#out.hasColors() }
   }
 
   draw(lines: readonly string[]): void {

@@ -13,8 +13,6 @@ export interface ViewState {
   /** Counts per word of every window that the job has sent so far, by the window's start in ms. */
   readonly windows: ReadonlyMap<number, ReadonlyMap<string, number>>
   readonly verdict: Verdict | undefined
-  /** Lines for the foot: how to go on from here. */
-  readonly hints: readonly string[]
 }
 
 export interface Screen {
@@ -25,8 +23,12 @@ export interface Screen {
 
 export const windowMs = 5_000
 
-/** The screen as lines, none wider than the terminal, no more than it has rows. */
-export function render(state: ViewState, screen: Screen): string[] {
+/**
+ * The screen as lines, none wider than the terminal, no more than it has rows.
+ *
+ * @param hints lines for the foot: how to go on from here
+ */
+export function render(state: ViewState, hints: readonly string[], screen: Screen): string[] {
   const style = screen.color ? ansi : plain
   const head = [
     style.bold('Millrace word count'),
@@ -38,7 +40,7 @@ export function render(state: ViewState, screen: Screen): string[] {
   const foot: string[] = []
   if (state.verdict)
     foot.push('', state.verdict.ok ? style.good(`✓ ${state.verdict.text}`) : style.bad(`✗ ${state.verdict.text}`))
-  if (state.hints.length > 0) foot.push('', ...state.hints)
+  if (hints.length > 0) foot.push('', ...hints)
   const room = Math.max(0, screen.rows - head.length - foot.length - 2)
   const lines = [...head, ...windowLines(state, screen.columns, Math.min(room, 12), style), ...foot]
   return lines.slice(0, screen.rows).map((line) => cut(line, screen.columns))
@@ -71,6 +73,18 @@ function bars(counts: ReadonlyMap<string, number>, columns: number, room: number
     const bar = '█'.repeat(Math.max(1, Math.round((count / most) * cells)))
     return `  ${cut(word, width).padEnd(width)} ${style.bar(bar)} ${count}`
   })
+}
+
+/** How to go on, for somebody who stays. */
+export function hintsFor({ bootstrap, verdict }: ViewState): string[] {
+  if (!verdict) return ['Ctrl-C quits.']
+  const option = bootstrap === '127.0.0.1:9092' ? '' : ` --bootstrap ${bootstrap}`
+  return [
+    'Add lines from another terminal, and see them counted within seconds:',
+    `  npx millrace produce lines${option}`,
+    `  kcat -P -b ${bootstrap} -t lines`,
+    'An empty line a second moves event time on. Ctrl-C quits.',
+  ]
 }
 
 /** The words of a window on one line, for output that is not a terminal. */

@@ -1,0 +1,23 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+/** As `npm run example -- NAME` runs it. */
+const example = (...args: string[]) =>
+  promisify(execFile)(process.execPath, ['--conditions=millrace-source', join(import.meta.dirname, 'run.ts'), ...args])
+
+test('uppercase', async () => {
+  const { stdout } = await example('uppercase')
+  expect(stdout).toBe('TO\nBE\nOR\nNOT\nTO\nBE\n')
+})
+
+test('hundred-messages', async () => {
+  const { stdout } = await example('hundred-messages')
+  const expected = Array.from({ length: 100 }, (_, i) => `${i} key-${i} value-${i}`)
+  expect(stdout.trimEnd().split('\n')).toEqual(expected)
+})
+
+test('an example that there is not', async () => {
+  await expect(example('lowercase')).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('uppercase') })
+})

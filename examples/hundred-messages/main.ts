@@ -1,0 +1,29 @@
+/** A producer sends key-0 … key-99 with value-0 … value-99; a consumer of a group prints offset, key and value. */
+import { parseArgs } from 'node:util'
+import { KafkaAdmin, KafkaConsumer, KafkaProducer, startBroker } from 'millrace'
+
+const { values: options } = parseArgs({ options: { bootstrap: { type: 'string' } } })
+const topic = 'hundred-messages'
+const count = 100
+
+// A broker in memory, unless another cluster is named.
+await using broker = options.bootstrap === undefined ? await startBroker({ port: 0, data: 'memory' }) : undefined
+const bootstrapServers = options.bootstrap ?? broker?.bootstrapServers ?? ''
+
+await using admin = new KafkaAdmin({ bootstrapServers })
+const exists = (await admin.listTopics()).some((listed) => listed.topic === topic)
+if (exists) await admin.deleteTopics([topic])
+await admin.createTopics([{ topic, partitions: 1 }])
+
+await using producer = new KafkaProducer({ bootstrapServers })
+const numbers = Array.from({ length: count }, (_, i) => i)
+await Promise.all(numbers.map((i) => producer.send({ topic, key: `key-${i}`, value: `value-${i}` })))
+
+await using consumer = new KafkaConsumer({ bootstrapServers, groupId: topic, autoOffsetReset: 'earliest' })
+consumer.subscribe([topic])
+const text = (bytes: Uint8Array | null) => (bytes === null ? 'null' : Buffer.from(bytes).toString())
+let received = 0
+for await (const { offset, key, value } of consumer) {
+  console.log(`${offset} ${text(key)} ${text(value)}`)
+  if (++received === count) break
+}
