@@ -39,8 +39,9 @@ export interface PaneAggregateDraft {
 
 /** Whether {@link compilePaneAggregate} takes a window; what it does not take is for the general window operator. */
 export function canUsePanes(window: WindowDefinition): boolean {
-  const { assigner, trigger, function: fn } = window
+  const { assigner, trigger, evictor, function: fn } = window
   if (
+    evictor !== undefined ||
     assigner.kind === 'global' ||
     assigner.time !== 'event' ||
     (trigger !== undefined && trigger.kind !== 'eventTime')
