@@ -4,7 +4,7 @@ import { type FileSystem, parentOf } from '@millrace/std'
 export function writeFile(fs: FileSystem, path: string, bytes: Uint8Array): void {
   const handle = fs.open(path, 'create')
   try {
-    if (handle.size() !== bytes.byteLength) handle.truncate(bytes.byteLength)
+    if (handle.size() > bytes.byteLength) handle.truncate(bytes.byteLength)
     if (bytes.byteLength > 0) handle.write(bytes, 0)
   } finally {
     handle.close()

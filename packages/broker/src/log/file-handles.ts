@@ -41,14 +41,25 @@ export class FileHandles {
     this.#open.delete(file)
   }
 
+  /** More are open than should be: files with unsynced data cannot be closed for those that come. */
+  get full(): boolean {
+    return this.#open.size > this.#limit
+  }
+
   #closeOldest(): void {
+    let looked = 0
     for (const file of this.#open) {
-      if (file.busy) continue
-      file.close()
-      return
+      if (!file.busy) {
+        file.close()
+        return
+      }
+      if (++looked === mostLookedAt) return
     }
   }
 }
+
+/** Files tried at most when one must be closed: with very many busy ones, the limit gives way. */
+const mostLookedAt = 32
 
 /** One file that is open only while it is in use. */
 export class LogFileHandle {
@@ -86,7 +97,7 @@ export class LogFileHandle {
       await handle.sync()
     } finally {
       this.#syncing--
-      if (this.#syncing === 0 && this.#closeAfterSync) this.close()
+      if (this.#syncing === 0 && (this.#closeAfterSync || (this.#handles.full && !this.unsynced))) this.close()
     }
   }
 

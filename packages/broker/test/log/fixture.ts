@@ -97,7 +97,7 @@ export function batchesOf(parts: readonly Uint8Array[]): FoundBatch[] {
   const found: FoundBatch[] = []
   for (const part of parts) {
     for (let at = 0; at < part.byteLength; at += batchSize(part, at)) {
-      const bytes = part.subarray(at, at + batchSize(part, at))
+      const bytes = new Uint8Array(part.buffer, part.byteOffset + at, batchSize(part, at))
       found.push({ offset: baseOffset(part, at), endOffset: lastOffset(part, at) + 1, bytes })
     }
   }

@@ -1,0 +1,161 @@
+import { ErrorCode } from '@millrace/kafka'
+import { seededRandom } from '@millrace/std'
+import { ManualClock, SimulatedDisk } from '@millrace/testing'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { LogConfig } from '../../src/log/index.ts'
+import { closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
+
+const leader = { leaderEpoch: 0 }
+
+async function openOnDisk(config: Partial<LogConfig> = {}) {
+  const clock = new ManualClock({ now: start })
+  const disk = new SimulatedDisk({ clock, random: seededRandom(2) })
+  const opening = openLog({ fileSystem: disk, clock, config })
+  await clock.settle()
+  return { ...(await opening), disk }
+}
+
+const acknowledged = (codes: number[]) => ({ flushed: (code: number) => void codes.push(code) })
+
+describe('a full disk', () => {
+  test('refuses the batch, which leaves no trace, and the log goes on when there is room', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 900 }), fc.boolean(), async (room, grouped) => {
+        const { clock, disk, events, log } = await openOnDisk()
+        log.append(makeBatch({ bytes: 50, producer: { id: 1, sequence: 0 } }), leader)
+        await clock.settle()
+        const size = log.sizeInBytes
+        disk.capacity = disk.usedBytes + room
+        const batches = () => [1, 2].map((sequence) => makeBatch({ bytes: 500, producer: { id: 1, sequence } }))
+        const results = grouped ? log.appendAll(batches(), leader) : batches().map((batch) => log.append(batch, leader))
+        expect(results.at(-1)?.errorCode).not.toBe(ErrorCode.NONE)
+        const taken = results.filter(({ errorCode }) => errorCode === ErrorCode.NONE).length
+        if (results[0]?.errorCode !== ErrorCode.NONE) expect(results[0]?.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+        expect(log.endOffset).toBe(1 + taken)
+        if (taken === 0) expect(disk.stat('data/t-0/00000000000000000000.log')?.size).toBe(size)
+        expect(events.map(({ kind }) => kind)).toContain('disk-full')
+        expect(log.state).toBe('online')
+        disk.capacity = Number.POSITIVE_INFINITY
+        const codes: number[] = []
+        for (const batch of batches().slice(taken)) {
+          const result = log.append(batch, leader)
+          expect(result).toMatchObject({ errorCode: ErrorCode.NONE, duplicate: false })
+          log.whenFlushed(result.lastOffset + 1, acknowledged(codes))
+        }
+        await clock.settle()
+        expect(codes.every((code) => code === ErrorCode.NONE)).toBe(true)
+        disk.restart()
+        const again = await openLog({ fileSystem: disk, clock })
+        expect(again.events.filter(({ kind }) => kind !== 'recovered')).toEqual([])
+        expect(readAll(again.log).batches.map(({ offset }) => offset)).toEqual([0, 1, 2])
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('while a segment is closed: data is acknowledged, the indexes follow when there is room', async () => {
+    const { clock, disk, log } = await openOnDisk({ segmentBytes: 300 })
+    for (let i = 0; i < 4; i++) log.append(makeBatch({ bytes: 60 }), leader)
+    disk.capacity = disk.usedBytes
+    const codes: number[] = []
+    log.whenFlushed(4, acknowledged(codes))
+    await clock.settle()
+    expect(codes).toEqual([ErrorCode.NONE])
+    expect(log.recoveryPoint).toBe(0)
+    disk.capacity = Number.POSITIVE_INFINITY
+    log.append(makeBatch({ bytes: 60 }), leader)
+    await clock.settle()
+    expect(log.recoveryPoint).toBeGreaterThan(0)
+    expect(log.state).toBe('online')
+  })
+})
+
+describe('a failed sync', () => {
+  test('no ack follows, consumers see nothing of it, and the log takes nothing more', async () => {
+    const { clock, disk, events, log } = await openOnDisk()
+    const before: number[] = []
+    log.append(makeBatch(), leader)
+    log.whenFlushed(1, acknowledged(before))
+    await clock.settle()
+    expect(before).toEqual([ErrorCode.NONE])
+    disk.failNext('sync')
+    const codes: number[] = []
+    log.append(makeBatch(), leader)
+    log.whenFlushed(2, acknowledged(codes))
+    await clock.settle()
+    expect(codes).toEqual([ErrorCode.KAFKA_STORAGE_ERROR])
+    expect(log.state).toBe('offline')
+    expect(log.highWatermark).toBe(1)
+    expect(events).toMatchObject([{ kind: 'offline', folder: 'data/t-0', cause: { code: 'EIO' } }])
+    expect(log.append(makeBatch(), leader).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    log.whenFlushed(2, acknowledged(codes))
+    await clock.settle()
+    expect(codes).toEqual([ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.KAFKA_STORAGE_ERROR])
+    expect(log.read(0, 100).size).toBeGreaterThan(0)
+    expect(log.read(1, 100).size).toBe(0)
+  })
+
+  test('what was appended while it ran is not acknowledged either', async () => {
+    const { clock, disk, log } = await openOnDisk()
+    const codes: number[] = []
+    disk.failNext('sync')
+    log.append(makeBatch(), leader)
+    log.whenFlushed(1, acknowledged(codes))
+    clock.runImmediates()
+    log.append(makeBatch(), leader)
+    log.whenFlushed(2, acknowledged(codes))
+    await clock.settle()
+    expect(codes).toEqual([ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.KAFKA_STORAGE_ERROR])
+  })
+
+  test('other logs go on, and the next start recovers instead of trusting the files', async () => {
+    const opened = await openOnDisk()
+    const { clock, disk, log, logs } = opened
+    const creating = logs.createPartition('t', 1, new Uint8Array(16))
+    await clock.settle()
+    const other = await creating
+    disk.failNext('sync')
+    log.append(makeBatch(), leader)
+    await clock.settle()
+    expect(log.state).toBe('offline')
+    const codes: number[] = []
+    other.append(makeBatch(), leader)
+    other.whenFlushed(1, acknowledged(codes))
+    await clock.settle()
+    expect(codes).toEqual([ErrorCode.NONE])
+    await closeLogs(opened)
+    expect(disk.stat('data/.kafka_cleanshutdown')).toBeUndefined()
+  })
+})
+
+describe('a failed write', () => {
+  test('that is not for want of room takes the log offline', async () => {
+    const { disk, events, log } = await openOnDisk()
+    disk.failNext('write')
+    expect(log.append(makeBatch(), leader).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(log.state).toBe('offline')
+    expect(events.map(({ kind }) => kind)).toEqual(['offline'])
+    expect(log.endOffset).toBe(0)
+  })
+
+  test('that cannot be undone takes the log offline even when the disk is full', async () => {
+    const { disk, log } = await openOnDisk()
+    disk.failNext('write', { code: 'ENOSPC' })
+    disk.failNext('truncate')
+    expect(log.append(makeBatch(), leader).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(log.state).toBe('offline')
+  })
+
+  test('a failed checkpoint is reported and tried again', async () => {
+    const { clock, disk, events, log } = await openOnDisk()
+    log.append(makeBatch(), { leaderEpoch: 4 })
+    await clock.settle()
+    disk.failNext('rename')
+    await clock.advanceAsync(60_000)
+    expect(events.map(({ kind }) => kind)).toEqual(['checkpoint-failed'])
+    await clock.advanceAsync(60_000)
+    expect(events).toHaveLength(1)
+    expect(Buffer.from(disk.readFile('data/t-0/leader-epoch-checkpoint')).toString()).toBe('0\n1\n4 0\n')
+  })
+})

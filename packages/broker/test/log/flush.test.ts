@@ -1,0 +1,157 @@
+import { ErrorCode } from '@millrace/kafka'
+import { seededRandom } from '@millrace/std'
+import { ManualClock, SimulatedDisk } from '@millrace/testing'
+import { describe, expect, test } from 'vitest'
+import { FlushScheduler } from '../../src/log/flush-scheduler.ts'
+import type { LogConfig, PartitionLog } from '../../src/log/index.ts'
+import { makeBatch, openLog, start } from './fixture.ts'
+
+const leader = { leaderEpoch: 0 }
+
+async function openOnDisk(config: Partial<LogConfig> = {}) {
+  const clock = new ManualClock({ now: start })
+  const disk = new SimulatedDisk({ clock, random: seededRandom(2) })
+  const opening = openLog({ fileSystem: disk, clock, config })
+  await clock.settle()
+  return { ...(await opening), disk }
+}
+
+/** Appends one batch; its number comes into `acks` when it is acknowledged. */
+function produce(log: PartitionLog, acks: number[]): void {
+  const { lastOffset } = log.append(makeBatch(), leader)
+  log.whenFlushed(lastOffset + 1, {
+    flushed: (code) => {
+      expect(code).toBe(ErrorCode.NONE)
+      acks.push(lastOffset)
+    },
+  })
+}
+
+describe('group commit', () => {
+  test('what is appended in one turn shares one sync', async () => {
+    const { clock, log } = await openOnDisk()
+    const acks: number[] = []
+    for (let i = 0; i < 10; i++) produce(log, acks)
+    expect(acks).toEqual([])
+    await clock.settle()
+    expect(acks).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect(log.metrics.flushes).toBe(1)
+  })
+
+  test('what comes while a sync runs waits for the next one, which all of it shares', async () => {
+    const { clock, disk, log } = await openOnDisk()
+    const acks: number[] = []
+    disk.holdSyncs()
+    produce(log, acks)
+    await clock.settle()
+    produce(log, acks)
+    produce(log, acks)
+    await clock.settle()
+    expect(acks).toEqual([])
+    disk.resumeSyncs()
+    disk.holdSyncs()
+    await clock.settle()
+    expect(acks).toEqual([0])
+    expect(log.highWatermark).toBe(1)
+    disk.resumeSyncs()
+    await clock.settle()
+    expect(acks).toEqual([0, 1, 2])
+    expect(log.metrics.flushes).toBe(2)
+  })
+
+  test('a roll syncs the old segment before anything in the new one is acknowledged', async () => {
+    const { clock, disk, log } = await openOnDisk({ segmentBytes: 200 })
+    const acks: number[] = []
+    for (let i = 0; i < 9; i++) produce(log, acks)
+    expect(log.segmentCount).toBeGreaterThan(2)
+    await clock.settle()
+    expect(acks).toHaveLength(9)
+    expect(log.recoveryPoint).toBe(log.activeSegment.baseOffset)
+    expect(disk.list('data/t-0').filter((name) => name.endsWith('.snapshot'))).toHaveLength(log.segmentCount - 1)
+  })
+
+  test('those who consume hear when they may see more', async () => {
+    const seen: number[] = []
+    const { clock, log } = await openLog({
+      manager: { listener: { highWatermarkAdvanced: (one) => seen.push(one.highWatermark) } },
+    })
+    produce(log, [])
+    expect(seen).toEqual([])
+    await clock.settle()
+    expect(seen).toEqual([1])
+    log.config = { ...log.config, flush: 'none' }
+    log.append(makeBatch(), leader)
+    expect(seen).toEqual([1, 2])
+  })
+
+  test('at most so many syncs run at the same time over all logs', async () => {
+    const clock = new ManualClock()
+    const flushes = new FlushScheduler({ timers: clock, maxConcurrent: 3 })
+    let running = 0
+    let most = 0
+    let total = 0
+    const release: (() => void)[] = []
+    const logs = Array.from({ length: 10 }, () => ({
+      flush: async () => {
+        running++
+        total++
+        most = Math.max(most, running)
+        await new Promise<void>((resolve) => release.push(resolve))
+        running--
+      },
+    }))
+    for (const log of logs) flushes.request(log)
+    await clock.settle()
+    expect(flushes.inFlight).toBe(3)
+    for (const log of logs) flushes.request(log)
+    while (release.length > 0) {
+      release.shift()?.()
+      await clock.settle()
+    }
+    await flushes.idle()
+    expect(most).toBe(3)
+    expect(total).toBe(13)
+  })
+})
+
+describe("flush: 'none'", () => {
+  test('acknowledges and shows at once, without a sync', async () => {
+    const { clock, disk, log } = await openOnDisk({ flush: 'none' })
+    const acks: number[] = []
+    const before = disk.operations
+    produce(log, acks)
+    expect(acks).toEqual([0])
+    expect(log.highWatermark).toBe(1)
+    await clock.settle()
+    expect(disk.operations - before).toBe(1)
+    expect(log.flushedOffset).toBe(0)
+  })
+
+  test('flush.messages makes every so many records wait for a sync', async () => {
+    const { clock, log } = await openOnDisk({ flush: 'none', flushMessages: 3 })
+    const acks: number[] = []
+    for (let i = 0; i < 4; i++) produce(log, acks)
+    expect(acks).toEqual([0, 1])
+    await clock.settle()
+    expect(acks).toEqual([0, 1, 2, 3])
+    expect(log.flushedOffset).toBe(4)
+  })
+
+  test('flush.ms bounds how long data stays unsynced', async () => {
+    const { clock, log } = await openOnDisk({ flush: 'none', flushMs: 2_500 })
+    produce(log, [])
+    await clock.advanceAsync(2_400)
+    expect(log.flushedOffset).toBe(0)
+    await clock.advanceAsync(1_100)
+    expect(log.flushedOffset).toBe(1)
+  })
+
+  test('a change to sync brings what was written to the device', async () => {
+    const { clock, log } = await openOnDisk({ flush: 'none' })
+    produce(log, [])
+    log.config = { ...log.config, flush: 'sync' }
+    expect(log.highWatermark).toBe(0)
+    await clock.settle()
+    expect(log.highWatermark).toBe(1)
+  })
+})
