@@ -104,7 +104,7 @@ function addRows(step: Step, indent: string, rows: [string, string][], graph: Jo
 function stepText(step: Step): string {
   const details: string[] = []
   if (step.kind === 'source') {
-    details.push(layoutText(step.output))
+    details.push(step.conversion ? 'columns → objects, for time stamps by a function' : layoutText(step.output))
     if (step.output.layout === 'columns') {
       details.push(step.projection ? `reads ${step.projection.join(', ') || 'no field'}` : 'reads all fields')
     }

@@ -1,4 +1,5 @@
 import type { BatchLayout, CompiledChain } from '../codegen/compile-chain.ts'
+import type { CompiledPaneAggregate } from '../codegen/compile-pane-aggregate.ts'
 import type {
   KeySelector,
   Partitioning,
@@ -63,6 +64,8 @@ export type Step = SourceStep | ChainStep | ConvertStep | WatermarksStep | Proce
 export interface SourceStep extends StepBase {
   readonly kind: 'source'
   readonly node: SourceNode
+  /** Makes objects of columns, for event time that a function finds; undefined: records stay as the source gives them. */
+  readonly conversion: CompiledChain | undefined
   /** The fields that the pipeline reads; undefined: all. */
   readonly projection: readonly string[] | undefined
 }
@@ -70,8 +73,6 @@ export interface SourceStep extends StepBase {
 /** A run of stateless nodes, compiled into one function over a batch. */
 export interface ChainStep extends StepBase {
   readonly kind: 'chain'
-  /** What is counted and shown one by one. */
-  readonly nodeNames: readonly string[]
   readonly compiled: CompiledChain
 }
 
@@ -97,6 +98,8 @@ export interface WindowStep extends StepBase {
   readonly node: WindowNode
   /** Undefined: windows over the whole stream. */
   readonly key: KeySelector | undefined
+  /** Windows over panes, in one loop with the stateless nodes before them; undefined: the general operator. */
+  readonly compiled: CompiledPaneAggregate | undefined
 }
 
 export interface SinkStep extends StepBase {

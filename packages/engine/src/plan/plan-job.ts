@@ -1,6 +1,8 @@
 import { MillraceError } from '@millrace/std'
 import { type BatchLayout, compileChain, type StatelessNode } from '../codegen/compile-chain.ts'
-import type { KeySelector, LogicalGraph, LogicalNode, Partitioning, SourceNode } from '../graph/node.ts'
+import { canUsePanes, compilePaneAggregate } from '../codegen/compile-pane-aggregate.ts'
+import type { KeySelector, LogicalGraph, LogicalNode, Partitioning, SourceNode, WindowNode } from '../graph/node.ts'
+import type { WatermarkStrategy } from '../time/watermark-strategy.ts'
 import { type OperatorInput, type OperatorNode, inputsOf, isOperatorNode } from './inputs.ts'
 import type { JobEdge, JobGraph, JobVertex, Step, Target } from './job-graph.ts'
 
@@ -104,9 +106,13 @@ class Planner {
     switch (node.kind) {
       case 'source': {
         const { schema } = node.source
-        const output: BatchLayout = schema ? { layout: 'columns', schema } : objects
+        const given: BatchLayout = schema ? { layout: 'columns', schema } : objects
+        const conversion =
+          given.layout === 'columns' && needsRecords(node.watermarks) ? compileChain([], given, 'objects') : undefined
+        const output = conversion ? objects : given
         const next = this.#next(node, output, head)
-        return { kind: 'source', ...base, node, projection: projectionOf(node, next), output, next }
+        const projection = conversion ? undefined : projectionOf(node, next)
+        return { kind: 'source', ...base, node, conversion, projection, output, next }
       }
       case 'map':
       case 'filter':
@@ -126,14 +132,7 @@ class Planner {
           next: this.#next(node, objects, head),
         }
       case 'window':
-        return {
-          kind: 'window',
-          ...base,
-          node,
-          key: keyOf(node.input),
-          output: objects,
-          next: this.#next(node, objects, head),
-        }
+        return this.#window([], node, input, head)
       case 'sink':
         return { kind: 'sink', ...base, node, output: objects, next: [] }
     }
@@ -151,6 +150,10 @@ class Planner {
       last = next
     }
     const readers = this.#readers.get(last) ?? []
+    const only = readers.length === 1 ? readers[0]?.reader : undefined
+    if (only?.kind === 'window' && this.#isChained(only) && canUsePanes(only.window)) {
+      return this.#window(nodes, only, input, head)
+    }
     // A fork of which one branch takes columns gets columns; the other converts.
     const wanted = readers.some((each) => this.#takesColumns(each)) ? 'columns' : 'objects'
     const compiled = compileChain(nodes, input, wanted)
@@ -164,9 +167,39 @@ class Planner {
       input,
       output,
       compiled,
-      nodeNames: nodes.map((node) => node.name),
       sides: [],
       next: this.#next(last, output, head),
+    }
+  }
+
+  /** A window with the stateless operators before it: in one loop where panes can be used. */
+  #window(before: readonly StatelessNode[], node: WindowNode, input: BatchLayout, head: OperatorNode): Step {
+    const key = keyOf(node.input)
+    const name = [...before, node].map((each) => each.name).join(' → ')
+    const compiled = canUsePanes(node.window)
+      ? compilePaneAggregate({
+          name,
+          steps: before,
+          input,
+          key,
+          keyStep: key === undefined ? node : node.input,
+          windowStep: node,
+          window: node.window,
+        })
+      : undefined
+    return {
+      kind: 'window',
+      id: node.id,
+      name,
+      site: node.site,
+      uid: node.uid,
+      input,
+      output: objects,
+      node,
+      key,
+      compiled,
+      sides: this.#sides(node, head),
+      next: this.#next(node, objects, head),
     }
   }
 
@@ -226,24 +259,29 @@ class Planner {
       case 'sink':
         return reader.sink.layout === 'columns'
       case 'watermarks':
-        return reader.strategy.timestampOf === undefined && reader.strategy.generator.kind !== 'custom'
+        return !needsRecords(reader.strategy)
       case 'process':
-      case 'window':
         return false
+      case 'window':
+        return canUsePanes(reader.window)
       default:
         return true
     }
   }
 }
 
+/** Functions of the user see records as objects. */
+function needsRecords(strategy: WatermarkStrategy<unknown> | undefined): boolean {
+  return strategy !== undefined && (strategy.timestampOf !== undefined || strategy.generator.kind === 'custom')
+}
+
 /** The fields that the readers of a source read; undefined: all, or the records have no schema. */
 function projectionOf(node: SourceNode, next: readonly Target[]): readonly string[] | undefined {
   if (node.source.schema === undefined) return undefined
-  const { timestampOf, timestampField, generator } = node.watermarks ?? {}
-  if (timestampOf !== undefined || generator?.kind === 'custom') return undefined
+  const timestampField = node.watermarks?.timestampField
   const fields = new Set<string>(timestampField === undefined ? [] : [timestampField])
   for (const target of next) {
-    const read = target.kind === 'step' && 'compiled' in target.step ? target.step.compiled.fieldsRead : undefined
+    const read = target.kind === 'step' && 'compiled' in target.step ? target.step.compiled?.fieldsRead : undefined
     if (read === undefined) return undefined
     for (const name of read) fields.add(name)
   }

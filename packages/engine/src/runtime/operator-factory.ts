@@ -25,6 +25,7 @@ export function createOperator(
         : new ProcessOperator({ name, process })
     }
     case 'window': {
+      if (step.compiled) return step.compiled.createOperator()
       const keyOf = step.key ? keyFunction(step.key) : () => undefined
       return new WindowOperator({ name: step.name, window: step.node.window, keyOf })
     }

@@ -1,6 +1,7 @@
 import type { SplitEnumerator, ReaderOutput, RunSettings, SourceReader, SourceSplit } from '../connector/source.ts'
 import type { Batch } from '../element/batch.ts'
 import type { System } from '@millrace/std'
+import type { Operator } from '../operators/operator.ts'
 import type { SourceStep } from '../plan/job-graph.ts'
 import type { ProcessingTimeService } from '../time/processing-time.ts'
 import { SplitWatermarks } from '../time/split-watermarks.ts'
@@ -41,12 +42,34 @@ export class SourceWatermarks implements ReaderOutput {
   readonly #strategy: WatermarkStrategy<unknown>
   readonly #assigner: TimestampAssigner
   readonly splits: SplitWatermarks
+  /** Makes objects of the source's columns. */
+  readonly #conversion: Operator | undefined
+  #splitId = ''
 
   constructor(context: DriverContext) {
     this.#context = context
     this.#strategy = strategyOf(context.step)
     this.#assigner = new TimestampAssigner(this.#strategy)
     this.splits = new SplitWatermarks(() => createWatermarkGenerator(this.#strategy, recordAt), context.output)
+    this.#conversion = context.step.conversion?.createOperator()
+    this.#conversion?.open({
+      processingTime: context.processingTime,
+      restored: undefined,
+      subtask: {
+        jobName: '',
+        operatorName: context.step.name,
+        index: context.subtask,
+        parallelism: context.parallelism,
+        maxParallelism: context.parallelism,
+      },
+      userError: (cause, batch, index) => this.userError(cause, batch, index),
+      output: {
+        batch: (batch) => this.#emit(batch, this.#splitId),
+        watermark: () => {},
+        status: () => {},
+        side: () => {},
+      },
+    })
   }
 
   /** Ticks are due at the start plus whole intervals, also when the clock jumps. */
@@ -64,6 +87,15 @@ export class SourceWatermarks implements ReaderOutput {
 
   emit(batch: Batch, splitId: string): void {
     if (batch.length === 0) return
+    if (this.#conversion === undefined) {
+      this.#emit(batch, splitId)
+    } else {
+      this.#splitId = splitId
+      this.#conversion.processBatch(batch, 0)
+    }
+  }
+
+  #emit(batch: Batch, splitId: string): void {
     const assigned = this.#assigner.assign(batch, this)
     this.#context.output.batch(assigned)
     this.splits.onBatch(assigned, splitId)

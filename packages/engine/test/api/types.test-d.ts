@@ -62,7 +62,11 @@ same<typeof collected, DataStream<number>>()
 
 // Keys.
 bids.keyBy('auction').window(tumbling(1000)).count().sinkTo(collectSink<WindowCount<number>>())
-bids.keyBy('auction', 'channel').window(tumbling('1 min')).count().sinkTo(collectSink<WindowCount<[number, string | null]>>())
+bids
+  .keyBy('auction', 'channel')
+  .window(tumbling('1 min'))
+  .count()
+  .sinkTo(collectSink<WindowCount<[number, string | null]>>())
 bids.keyBy((record) => ({ auction: record.auction, hot: record.hot }))
 bids.keyBy((record) => [record.auction, record.channel] as const)
 bids.keyBy((record) => new Date(record.auction))
@@ -131,8 +135,15 @@ bids.where(field('channel'))
 bids.select({ x: field('prize') })
 
 // Windows.
-bids.keyBy('auction').window(sliding('10 s', '2 s')).sum('price').map((record) => record.hot)
-bids.keyBy('auction').window(session((record) => (record.hot ? '1 s' : 5000))).maxBy('price', { first: false })
+bids
+  .keyBy('auction')
+  .window(sliding('10 s', '2 s'))
+  .sum('price')
+  .map((record) => record.hot)
+bids
+  .keyBy('auction')
+  .window(session((record) => (record.hot ? '1 s' : 5000)))
+  .maxBy('price', { first: false })
 // @ts-expect-error no number
 bids.keyBy('auction').window(tumbling('5 s')).sum('channel')
 // @ts-expect-error no duration
@@ -160,9 +171,16 @@ const tops = bids
     },
   })
 same<typeof tops, DataStream<{ key: number; end: number; top: number }>>()
-env.fromCollection([['a', 1] as [string, number]]).keyBy((pair) => pair[0]).window(tumbling('5 s')).sum(1)
+env
+  .fromCollection([['a', 1] as [string, number]])
+  .keyBy((pair) => pair[0])
+  .window(tumbling('5 s'))
+  .sum(1)
 // @ts-expect-error the first is text
-env.fromCollection([['a', 1] as [string, number]]).keyBy((pair) => pair[0]).sum(0)
+env
+  .fromCollection([['a', 1] as [string, number]])
+  .keyBy((pair) => pair[0])
+  .sum(0)
 
 // Process functions: state, timers and what comes out.
 const late = outputTag<string>('late')
@@ -173,7 +191,11 @@ const processed = bids.keyBy('auction').process({
     seen: mapState<string, number>(),
     all: listState<Bid>(),
     total: reducingState<number>((a, b) => a + b),
-    mean: aggregatingState({ createAccumulator: () => 0, add: (value: Bid, sum) => sum + value.price, getResult: String }),
+    mean: aggregatingState({
+      createAccumulator: () => 0,
+      add: (value: Bid, sum) => sum + value.price,
+      getResult: String,
+    }),
   },
   *processElement(record, ctx) {
     same<typeof record, Bid>()
@@ -217,13 +239,17 @@ const undeclared = bids.keyBy('auction').process({
 same<typeof undeclared, DataStream<Undeclared>>()
 
 // Watermarks: closures get the record.
-env.fromSource(bidSource, { watermarks: { timestamp: (record) => record.auction, outOfOrderness: '5 s', idleness: '1 min' } })
+env.fromSource(bidSource, {
+  watermarks: { timestamp: (record) => record.auction, outOfOrderness: '5 s', idleness: '1 min' },
+})
 env.fromSource(bidSource, { watermarks: { timestamp: 'auction' } })
 // @ts-expect-error text is no time
 env.fromSource(bidSource, { watermarks: { timestamp: 'channel' } })
 env.fromSource(bidSource, { watermarks: WatermarkStrategy.forMonotonousTimestamps() })
 bids.assignTimestampsAndWatermarks(
-  WatermarkStrategy.forBoundedOutOfOrderness('5 s').withTimestampAssigner((record: Bid) => record.price).withIdleness('1 min'),
+  WatermarkStrategy.forBoundedOutOfOrderness('5 s')
+    .withTimestampAssigner((record: Bid) => record.price)
+    .withIdleness('1 min'),
 )
 // @ts-expect-error misspelt
 env.fromSource(bidSource, { watermark: { timestamp: 'auction' } })

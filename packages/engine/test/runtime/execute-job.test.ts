@@ -1,4 +1,13 @@
-import { collectSink, executeJob, job, outputTag, tumbling, UserFunctionError, valueState, type WindowCount } from '@millrace/engine'
+import {
+  collectSink,
+  executeJob,
+  job,
+  outputTag,
+  tumbling,
+  UserFunctionError,
+  valueState,
+  type WindowCount,
+} from '@millrace/engine'
 import { hostSystem, MillraceError, type System } from '@millrace/std'
 import { ManualClock } from '@millrace/testing'
 import fc from 'fast-check'
@@ -72,35 +81,43 @@ describe('a bounded job', () => {
   it('gives the same at every parallelism', async () => {
     const event = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), time: fc.integer({ min: 0, max: 50 }) })
     await fc.assert(
-      fc.asyncProperty(fc.array(event, { maxLength: 200 }), fc.integer({ min: 2, max: 5 }), async (events, parallelism) => {
-        const run = async (subtasks: number) => {
-          const counts = collectSink<WindowCount<string>>()
-          const totals = collectSink<[string, number]>()
-          const definition = job('parallel', (env) => {
-            const stream = env
-              .fromCollection(events, { watermarks: { timestamp: (each) => each.time, outOfOrderness: 100 } })
-              .rebalance()
-              .map((each) => each.key)
-            stream.keyBy((key) => key).window(tumbling(10)).count().sinkTo(counts)
-            stream
-              .keyBy((key) => key)
-              .process({
-                state: { total: valueState(0) },
-                processElement(key, { state }) {
-                  state.total.update(state.total.value() + 1)
-                  return [[key, state.total.value()] as [string, number]]
-                },
-              })
-              .sinkTo(totals)
-          })
-          await (await executeJob(definition, { parallelism: subtasks })).result
-          return {
-            counts: counts.values.map((each) => JSON.stringify(each)).toSorted(),
-            totals: totals.values.map((each) => JSON.stringify(each)).toSorted(),
+      fc.asyncProperty(
+        fc.array(event, { maxLength: 200 }),
+        fc.integer({ min: 2, max: 5 }),
+        async (events, parallelism) => {
+          const run = async (subtasks: number) => {
+            const counts = collectSink<WindowCount<string>>()
+            const totals = collectSink<[string, number]>()
+            const definition = job('parallel', (env) => {
+              const stream = env
+                .fromCollection(events, { watermarks: { timestamp: (each) => each.time, outOfOrderness: 100 } })
+                .rebalance()
+                .map((each) => each.key)
+              stream
+                .keyBy((key) => key)
+                .window(tumbling(10))
+                .count()
+                .sinkTo(counts)
+              stream
+                .keyBy((key) => key)
+                .process({
+                  state: { total: valueState(0) },
+                  processElement(key, { state }) {
+                    state.total.update(state.total.value() + 1)
+                    return [[key, state.total.value()] as [string, number]]
+                  },
+                })
+                .sinkTo(totals)
+            })
+            await (await executeJob(definition, { parallelism: subtasks })).result
+            return {
+              counts: counts.values.map((each) => JSON.stringify(each)).toSorted(),
+              totals: totals.values.map((each) => JSON.stringify(each)).toSorted(),
+            }
           }
-        }
-        expect(await run(parallelism)).toEqual(await run(1))
-      }),
+          expect(await run(parallelism)).toEqual(await run(1))
+        },
+      ),
       { numRuns: 25 },
     )
   })
@@ -121,7 +138,10 @@ describe('a bounded job', () => {
     })
     const handle = await executeJob(
       job('partitions', (env) => {
-        const numbers = env.fromCollection(Array.from({ length: 3000 }, (_, i) => i), { parallelism: 1 })
+        const numbers = env.fromCollection(
+          Array.from({ length: 3000 }, (_, i) => i),
+          { parallelism: 1 },
+        )
         for (const kind of ['rebalance', 'broadcast', 'global', 'rescale'] as const) {
           numbers[kind]().sinkTo(count(kind)).setParallelism(3)
         }
@@ -143,7 +163,13 @@ describe('an endless job', () => {
     const input = new FedSource<number>()
     const sink = new SlowSink<number>()
     const definition = job('progress', (env) => {
-      env.fromSource(input.source).rebalance().map((value) => value).setParallelism(2).sinkTo(sink).setParallelism(1)
+      env
+        .fromSource(input.source)
+        .rebalance()
+        .map((value) => value)
+        .setParallelism(2)
+        .sinkTo(sink)
+        .setParallelism(1)
     })
     const starting = executeJob(definition, { system, commitInterval: 1000 })
     await clock.settle()
@@ -189,7 +215,10 @@ describe('an endless job', () => {
     const stopping = handle.stop()
     await clock.settle()
     expect((await stopping).status).toBe('stopped')
-    expect(sink.values.map(({ key, count }) => [key, count])).toEqual([['a', 2], ['b', 1]])
+    expect(sink.values.map(({ key, count }) => [key, count])).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ])
     expect(sink.flushed).toBe(2)
     expect(input.committed).toBe(3)
     expect(input.closed).toBe(1)
@@ -243,7 +272,10 @@ describe('an endless job', () => {
 })
 
 describe('a job that fails', () => {
-  const failing = async (define: Parameters<typeof job>[1] & ((...args: never[]) => void), input?: FedSource<number>) => {
+  const failing = async (
+    define: Parameters<typeof job>[1] & ((...args: never[]) => void),
+    input?: FedSource<number>,
+  ) => {
     const handle = await executeJob(job('failing', define as never))
     input?.push(1, 2, 3)
     return handle.result.then(
@@ -314,9 +346,12 @@ describe('a job that fails', () => {
       const cause = new MillraceError('TEST', { message: `${failure} failed` })
       const sink = new SlowSink<number>(failure === 'open' || failure === 'flush' ? { [failure]: cause } : {})
       const run = async () => {
-        const handle = await executeJob(job('failing', (env) => void env.fromSource(input.source).sinkTo(sink)), {
-          commitInterval: 5,
-        })
+        const handle = await executeJob(
+          job('failing', (env) => void env.fromSource(input.source).sinkTo(sink)),
+          {
+            commitInterval: 5,
+          },
+        )
         input.push(1)
         if (failure === 'source') input.fail(cause)
         if (failure === 'write') sink.fail(cause)
