@@ -23,10 +23,13 @@ class SourceIndexes implements BatchOrigin {
   }
 }
 
-/** Batches of objects that a chain fills in place and uses again. */
+/**
+ * Batches of objects that a chain fills in place. The array of values is a new one each time: a young object that is
+ * stored in an old array costs a note for the garbage collector, which is more than the array.
+ */
 export class ObjectChainOutput {
   readonly batch: ObjectBatch
-  readonly values: unknown[] = new Array(CHAIN_BATCH).fill(undefined)
+  values: unknown[] = new Array(CHAIN_BATCH)
   readonly timestamps = new Float64Array(CHAIN_BATCH)
   readonly sources = new SourceIndexes()
   readonly #output: Output
@@ -45,10 +48,12 @@ export class ObjectChainOutput {
   send(length: number): void {
     this.batch.length = length
     this.#output.batch(this.batch)
+    this.values = new Array(CHAIN_BATCH)
+    this.batch.values = this.values
   }
 }
 
-/** The same in columns. Text columns keep the form that they have in the input batch. */
+/** The same in columns, which are used again. Text columns keep the form that they have in the input batch. */
 export class ColumnChainOutput {
   readonly batch: ColumnBatch
   readonly timestamps = new Float64Array(CHAIN_BATCH)

@@ -64,12 +64,14 @@ function compileProgram(
   program.before('const OT = output.timestamps, OS = output.sources.indexes')
   if (schema !== undefined) writeFields(chain, row as FieldRow, schema)
   else {
-    program.before('const OV = output.values')
+    program.before('let OV = output.values')
     program.line(`OV[m] = ${chain.object()}`)
   }
   program.line('OT[m] = T[i]')
   program.line('OS[m] = i')
-  program.line(`if (++m === ${CHAIN_BATCH}) { output.send(m); m = 0 }`)
+  program.line(
+    `if (++m === ${CHAIN_BATCH}) { output.send(m); m = 0${schema === undefined ? '; OV = output.values' : ''} }`,
+  )
   const run = program.build<ChainProgram['run']>(
     (prelude, body) => `
 return function chain(operator, batch, output) {
