@@ -18,6 +18,10 @@ const flags: Record<OpenMode, number> = {
 
 /** Linux refuses more buffers than this in one writev (IOV_MAX). */
 const maxBuffersPerWrite = 1024
+/** Parts below this size on average are copied together first: handing one to the system costs 600 ns, copying it 50. */
+const gatheredPartBytes = 4096
+/** Writes are synchronous, so all files share it. */
+const gathered = Buffer.allocUnsafeSlow(512 * 1024)
 
 function attempt<T>(operation: string, path: string, run: () => T): T {
   try {
@@ -69,6 +73,17 @@ class NodeFileHandle implements FileHandle {
   writev(sources: readonly Uint8Array[], position: number): void {
     if (sources.length === 1) {
       this.write(sources[0] as Uint8Array, position)
+      return
+    }
+    let total = 0
+    for (const part of sources) total += part.byteLength
+    if (total <= gathered.byteLength && total < gatheredPartBytes * sources.length) {
+      let end = 0
+      for (const part of sources) {
+        gathered.set(part, end)
+        end += part.byteLength
+      }
+      this.write(gathered.subarray(0, total), position)
       return
     }
     try {
