@@ -1,0 +1,210 @@
+/**
+ * The engine's data plane through the public API, each pipeline against a loop written by hand for just that job in the
+ * same run. CPU time of the whole process (threads of the garbage collector and compiler too), the best of some runs.
+ *
+ *   node --expose-gc --conditions=millrace-source bench/engine.bench.ts [PIPELINE…]
+ */
+import {
+  type DataStream,
+  executeJob,
+  field,
+  job,
+  type StreamExecutionEnvironment,
+  tumbling,
+  type WindowCount,
+} from '@millrace/engine'
+import { BATCH, type Bid, bidColumns, bidObjects, type Supply, supplySource, zipfLines } from './engine/batches.ts'
+import * as byHand from './engine/by-hand.ts'
+import type { Outcome } from './engine/by-hand.ts'
+import { type SummingSink, sumOfCounts, sumOfPrices } from './engine/sinks.ts'
+
+interface Pipeline {
+  readonly name: string
+  readonly supply: () => Supply
+  /** Batches of a run. */
+  readonly batches: number
+  /** What is counted: records of the source, or words in them. */
+  readonly unit: string
+  readonly unitsPerRecord: number
+  readonly define: (supply: Supply, batches: number) => { sink: SummingSink<never>; job: ReturnType<typeof job> }
+  readonly byHand: (supply: Supply, batches: number) => Outcome
+  readonly ratioToReach: number
+  /** Million units per core-second. */
+  readonly rateToReach: number
+  /** Core-seconds per million records of Flink 2.3 (best of its settings), and how many times fewer ours must be. */
+  readonly flink: { readonly coreSeconds: number; readonly times: number }
+}
+
+const map = (bid: Bid): Bid => ({ key: bid.key, price: bid.price * 0.908 })
+const filter = (bid: Bid): boolean => bid.price > 10
+const keyBy = (bid: Bid): number => bid.key
+const split = (line: string): string[] => line.toLowerCase().split(/\W+/).filter(Boolean)
+
+const selected = (bids: DataStream<Bid>) =>
+  bids.select({ key: field('key'), price: field('price').times(0.908) }).where(field('price').greaterThan(10))
+
+function counting(
+  define: (env: StreamExecutionEnvironment, supply: Supply, batches: number) => DataStream<WindowCount<never>>,
+) {
+  return (supply: Supply, batches: number) => {
+    const sink = sumOfCounts() as SummingSink<never>
+    return { sink, job: job('bench', (env) => void define(env, supply, batches).sinkTo(sink)) }
+  }
+}
+
+const countFields = counting(
+  (env, supply, batches) =>
+    selected(env.fromSource(supplySource<Bid>(supply, batches)))
+      .keyBy('key')
+      .window(tumbling('1 s'))
+      .count() as never,
+)
+const countClosures = counting(
+  (env, supply, batches) =>
+    env
+      .fromSource(supplySource<Bid>(supply, batches))
+      .map(map)
+      .filter(filter)
+      .keyBy(keyBy)
+      .window(tumbling('1 s'))
+      .count() as never,
+)
+const handObjects = (supply: Supply, batches: number) => byHand.countObjects(supply, batches, map, filter, keyBy)
+const keyed10k = { coreSeconds: 0.51, times: 10 }
+const keyed1M = { coreSeconds: 3.7, times: 10 }
+
+const pipelines: readonly Pipeline[] = [
+  {
+    name: 'count-fields',
+    supply: () => bidColumns(10_000),
+    batches: 20_000,
+    unit: 'records',
+    unitsPerRecord: 1,
+    define: countFields,
+    byHand: byHand.countColumns,
+    ratioToReach: 0.6,
+    rateToReach: 40,
+    flink: keyed10k,
+  },
+  {
+    name: 'count-closures',
+    supply: () => bidObjects(10_000),
+    batches: 10_000,
+    unit: 'records',
+    unitsPerRecord: 1,
+    define: countClosures,
+    byHand: handObjects,
+    ratioToReach: 0.7,
+    rateToReach: 20,
+    flink: keyed10k,
+  },
+  {
+    name: 'word-count',
+    supply: () => zipfLines(),
+    batches: 1000,
+    unit: 'words',
+    unitsPerRecord: 8,
+    define: counting(
+      (env, supply, batches) =>
+        env
+          .fromSource(supplySource<string>(supply, batches))
+          .flatMap(split)
+          .keyBy((word) => word)
+          .window(tumbling('1 s'))
+          .count() as never,
+    ),
+    byHand: (supply, batches) => byHand.countWords(supply, batches, split),
+    ratioToReach: 0.7,
+    rateToReach: 5,
+    flink: { coreSeconds: 4.5, times: 5 },
+  },
+  {
+    name: 'map-filter-fields',
+    supply: () => bidColumns(10_000),
+    batches: 40_000,
+    unit: 'records',
+    unitsPerRecord: 1,
+    define: (supply, batches) => {
+      const sink = sumOfPrices()
+      const define = (env: StreamExecutionEnvironment) =>
+        selected(env.fromSource(supplySource<Bid>(supply, batches))).sinkTo(sink)
+      return { sink: sink as SummingSink<never>, job: job('bench', (env) => void define(env)) }
+    },
+    byHand: byHand.mapFilterColumns,
+    ratioToReach: 0.3,
+    rateToReach: 50,
+    flink: { coreSeconds: 0.08, times: 4 },
+  },
+  {
+    name: 'map-filter-closures',
+    supply: () => bidObjects(10_000),
+    batches: 20_000,
+    unit: 'records',
+    unitsPerRecord: 1,
+    define: (supply, batches) => {
+      const sink = sumOfPrices()
+      const define = (env: StreamExecutionEnvironment) =>
+        env.fromSource(supplySource<Bid>(supply, batches)).map(map).filter(filter).sinkTo(sink)
+      return { sink: sink as SummingSink<never>, job: job('bench', (env) => void define(env)) }
+    },
+    byHand: (supply, batches) => byHand.mapFilterObjects(supply, batches, map, filter),
+    ratioToReach: 0.3,
+    rateToReach: 50,
+    flink: { coreSeconds: 0.08, times: 4 },
+  },
+  {
+    name: 'count-1M-fields',
+    supply: () => bidColumns(1_000_000, 2048),
+    batches: 5000,
+    unit: 'records',
+    unitsPerRecord: 1,
+    define: countFields,
+    byHand: byHand.countColumns,
+    ratioToReach: 0.6,
+    rateToReach: 2.7,
+    flink: keyed1M,
+  },
+]
+
+/** CPU time of all threads in seconds. */
+async function cpuSeconds(work: () => unknown): Promise<number> {
+  globalThis.gc?.()
+  const before = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
+}
+
+async function measure(pipeline: Pipeline, attempts = 4): Promise<void> {
+  const { name, batches, unit, unitsPerRecord, flink } = pipeline
+  const supply = pipeline.supply()
+  let ours = Number.POSITIVE_INFINITY
+  let hand = Number.POSITIVE_INFINITY
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const { sink, job: definition } = pipeline.define(supply, batches)
+    ours = Math.min(ours, await cpuSeconds(async () => (await executeJob(definition)).result))
+    let expected!: Outcome
+    hand = Math.min(hand, await cpuSeconds(() => (expected = pipeline.byHand(supply, batches))))
+    if (sink.results !== expected.results || Math.abs(sink.sum - expected.sum) > 1e-9 * expected.sum) {
+      throw new Error(`${name}: ${sink.results} results (${sink.sum}), by hand ${expected.results} (${expected.sum})`)
+    }
+  }
+  const millions = (batches * BATCH) / 1e6
+  const rate = (seconds: number) => (millions * unitsPerRecord) / seconds
+  const perMillion = ours / millions
+  const ratio = hand / ours
+  const times = flink.coreSeconds / perMillion
+  const verdict = (reached: boolean) => (reached ? '' : ' MISSED')
+  console.log(
+    [
+      name.padEnd(20),
+      `${rate(ours).toFixed(1).padStart(6)} M ${unit}/s/core (≥ ${pipeline.rateToReach}${verdict(rate(ours) >= pipeline.rateToReach)})`,
+      `by hand ${rate(hand).toFixed(1).padStart(6)}`,
+      `ratio ${ratio.toFixed(2)} (≥ ${pipeline.ratioToReach}${verdict(ratio >= pipeline.ratioToReach)})`,
+      `core-s/M ${perMillion.toFixed(3)}, Flink ${flink.coreSeconds}: ${times.toFixed(1)}x fewer (≥ ${flink.times}${verdict(times >= flink.times)})`,
+    ].join('   '),
+  )
+}
+
+const wanted = process.argv.slice(2)
+for (const pipeline of pipelines) if (wanted.length === 0 || wanted.includes(pipeline.name)) await measure(pipeline)
