@@ -93,6 +93,7 @@ export class Fetcher {
   sendFetches(): void {
     const now = this.#cluster.options.system.clock.monotonic()
     const byNode = new Map<number, PartitionState[]>()
+    const waiting = this.#nodesWithData()
     for (const state of this.#subscription) {
       if (state.position === undefined || state.isPaused || state.fetched || state.isFetching) continue
       if (state.retryAt > now) continue
@@ -102,12 +103,25 @@ export class Fetcher {
         this.#cluster.requestRefresh()
         continue
       }
-      if (this.#busyNodes.has(leader)) continue
+      if (this.#busyNodes.has(leader) || waiting.has(leader)) continue
       const states = byNode.get(leader)
       if (states) states.push(state)
       else byNode.set(leader, [state])
     }
     for (const [nodeId, states] of byNode) void this.#fetch(nodeId, states)
+  }
+
+  /**
+   * Brokers whose last answer is not handed out yet. A request for the other partitions alone could wait there for
+   * records until `fetchMaxWaitMs`, and hold up those that have some (KAFKA-17182).
+   */
+  #nodesWithData(): Set<number> {
+    const nodes = new Set<number>()
+    for (const state of this.#ready()) {
+      const leader = this.#cluster.metadata.partition(state.topic, state.partition)?.leader
+      if (leader !== undefined) nodes.add(leader)
+    }
+    return nodes
   }
 
   /** Whether some partition waits for a pause to end or for a leader: then there is nothing that would wake a poll. */

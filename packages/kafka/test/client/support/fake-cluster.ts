@@ -46,6 +46,8 @@ export class FakeCluster {
   readonly overrides = new Map<string, Handler>()
   /** Versions that the brokers claim, where they differ from all. */
   readonly versions = new Map<string, readonly [number, number]>()
+  /** A mistake in the fake itself, such as an answer that cannot be encoded. */
+  failure: Error | undefined
   nextProducerId = 1000
   autoCreate = false
   brokerCount: number
@@ -67,9 +69,10 @@ export class FakeCluster {
     this.on(Fetch, (request) => this.#fetch(request))
     this.on(ListOffsets, ({ body, nodeId }) => this.#listOffsets(body, nodeId))
     this.on(InitProducerId, () => ({ producerId: this.nextProducerId++, producerEpoch: 0 }))
-    this.on(FindCoordinator, ({ body }) => {
-      const found = { nodeId: 0, host: 'broker', port: 9000, errorCode: 0 }
-      return { ...found, coordinators: body.coordinatorKeys.map((key) => ({ ...found, key })) }
+    this.on(FindCoordinator, ({ body, version }) => {
+      const found = { nodeId: 0, host: 'broker', port: 9000 }
+      if (version < 4) return { ...found, errorCode: 0, coordinators: [] }
+      return { coordinators: body.coordinatorKeys.map((key) => ({ ...found, key })) }
     })
     this.on(OffsetCommit, ({ body }) => this.#commit(body))
     this.on(OffsetFetch, ({ body }) => this.#committed(body))
@@ -138,7 +141,12 @@ export class FakeCluster {
     const reader = new FrameReader({
       maxFrameBytes: 1 << 28,
       onFrame: (frame) => {
-        turn = turn.then(() => this.#serve(nodeId, connection, frame))
+        turn = turn
+          .then(() => this.#serve(nodeId, connection, frame))
+          .catch((error) => {
+            this.failure ??= error
+            connection.close()
+          })
       },
     })
     return {
@@ -227,7 +235,8 @@ export class FakeCluster {
           if (fetchOffset > log.endOffset || fetchOffset < log.startOffset) return failed(ErrorCode.OFFSET_OUT_OF_RANGE)
           const records = log.read(fetchOffset, partitionMaxBytes)
           const { endOffset: highWatermark, startOffset: logStartOffset } = log
-          return { partitionIndex, highWatermark, logStartOffset, abortedTransactions: null, records }
+          const errorCode: number = ErrorCode.NONE
+          return { partitionIndex, errorCode, highWatermark, logStartOffset, abortedTransactions: null, records }
         }),
       }))
     const isEmpty = (responses: ReturnType<typeof answer>) =>

@@ -47,12 +47,17 @@ export class FakeLog {
       state.recent = [...state.recent.slice(-4), { sequence, baseOffset: this.endOffset }]
       this.#producers.set(id, state)
     }
+    return { errorCode: ErrorCode.NONE, baseOffset: this.appendUnchecked(records) }
+  }
+
+  /** Returns the base offset. */
+  appendUnchecked(records: Uint8Array): number {
     const stored = Uint8Array.from(records)
     const baseOffset = this.endOffset
     patchBaseOffset(stored, 0, baseOffset)
     this.endOffset += lastOffsetDelta(stored, 0) + 1
     this.batches.push(stored)
-    return { errorCode: ErrorCode.NONE, baseOffset }
+    return baseOffset
   }
 
   /** What the broker knows of producers is gone, as after a restart from a damaged snapshot. */
