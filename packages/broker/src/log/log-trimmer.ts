@@ -4,7 +4,7 @@ import type { LogConfig } from './log-config.ts'
 import type { LogEventListener, LogMetrics } from './log-event.ts'
 import type { ProducerState } from './producer-state.ts'
 import { replayProducers } from './producer-replay.ts'
-import { segmentsToDelete } from './retention.ts'
+import { type DeletionScope, segmentsToDelete } from './retention.ts'
 import type { SegmentHome } from './segment.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
@@ -53,10 +53,10 @@ export class LogTrimmer {
   }
 
   /** Answers how many segments were deleted. Throws what the file system throws. */
-  applyRetention(now: number): number {
+  deleteOldSegments(scope: DeletionScope, now: number): number {
     const { config, highWatermark } = this.#host
     const { logStartOffset } = this
-    const plan = segmentsToDelete(this.#segments, config, { now, logStartOffset, highWatermark })
+    const plan = segmentsToDelete(this.#segments, config, scope, { now, logStartOffset, highWatermark })
     if (plan.length === 0) return 0
     if (plan.length === this.#segments.length) this.#host.roll()
     for (const reason of plan) {

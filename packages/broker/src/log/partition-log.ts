@@ -22,6 +22,7 @@ import {
 } from './offset-lookup.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
+import type { DeletionScope } from './retention.ts'
 import { Segment, type SegmentHome } from './segment.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { SegmentList } from './segment-list.ts'
@@ -296,17 +297,20 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     const target = offset === -1 ? this.highWatermark : offset
     if (target < 0 || target > this.highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
     this.#trimmer.moveStartTo(target)
-    this.applyRetention()
+    this.#deleteOldSegments('start')
     return ErrorCode.NONE
   }
 
   /** Deletes the segments that may go, and forgets idle producers. Answers how many segments were deleted. */
   applyRetention(): number {
     if (this.#state !== 'online') return 0
-    const now = this.#clock.now()
-    this.#producers.expire(now - this.#config.producerIdExpirationMs)
+    this.#producers.expire(this.#clock.now() - this.#config.producerIdExpirationMs)
+    return this.#deleteOldSegments('retention')
+  }
+
+  #deleteOldSegments(scope: DeletionScope): number {
     try {
-      return this.#trimmer.applyRetention(now)
+      return this.#trimmer.deleteOldSegments(scope, this.#clock.now())
     } catch (cause) {
       if (isDiskFull(cause)) this.diskFull(this.folder)
       else this.writeFailed(cause as Error)

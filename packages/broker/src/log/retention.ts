@@ -1,6 +1,8 @@
 import type { LogConfig } from './log-config.ts'
 import type { SegmentList } from './segment-list.ts'
 
+/** `start`: only what lies before the log start offset, as after DeleteRecords; `retention`: what the topic's policy lets go too. */
+export type DeletionScope = 'start' | 'retention'
 export type DeletionReason = 'time' | 'size' | 'log-start'
 
 /**
@@ -11,10 +13,11 @@ export type DeletionReason = 'time' | 'size' | 'log-start'
 export function segmentsToDelete(
   segments: SegmentList,
   config: LogConfig,
+  scope: DeletionScope,
   bounds: { readonly now: number; readonly logStartOffset: number; readonly highWatermark: number },
 ): DeletionReason[] {
   const reasons: DeletionReason[] = []
-  const byPolicy = config.cleanupPolicy.includes('delete')
+  const byPolicy = scope === 'retention' && config.cleanupPolicy.includes('delete')
   let excess = byPolicy && config.retentionBytes >= 0 ? segments.sizeInBytes - config.retentionBytes : -1
   for (const segment of segments) {
     if (segment.endOffset > bounds.highWatermark) break

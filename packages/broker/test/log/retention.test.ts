@@ -140,6 +140,15 @@ describe('deleteRecordsBefore', () => {
     expect(again.log.deleteRecordsBefore(-1)).toBe(ErrorCode.NONE)
     expect(again.log.logStartOffset).toBe(12)
   })
+
+  test('leaves records that are older than the retention to its next run', async () => {
+    const { log, clock } = await fill(4, { retentionMs: hour })
+    clock.advance(2 * hour)
+    expect(log.deleteRecordsBefore(1)).toBe(ErrorCode.NONE)
+    expect(log.logStartOffset).toBe(1)
+    log.applyRetention()
+    expect(log.logStartOffset).toBe(4)
+  })
 })
 
 describe('truncateTo', () => {
