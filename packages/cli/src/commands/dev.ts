@@ -62,10 +62,17 @@ async function runAndRestart(path: string, bootstrap: string, options: DevOption
 
   const start = () => {
     const child = spawn(process.execPath, args, { cwd: context.cwd, stdio: ['ignore', 'inherit', 'inherit'] })
-    const ended = new Promise<void>((done) => child.on('close', () => done()))
+    let isStopped = false
+    const ended = new Promise<void>((done) => {
+      child.on('close', () => {
+        if (!isStopped) context.note('The job has ended. It starts again when a file changes.')
+        done()
+      })
+    })
     return {
       ended,
       stop: async () => {
+        isStopped = true
         child.kill('SIGTERM')
         const late = timers.schedule(stopGraceMs, () => child.kill('SIGKILL'))
         await ended

@@ -1,5 +1,5 @@
 import type { EnumeratorContext, SplitEnumerator } from '@millrace/engine'
-import { KafkaAdmin } from '@millrace/kafka'
+import { ErrorCode, KafkaAdmin, KafkaConsumer, KafkaError, type TopicDescription } from '@millrace/kafka'
 import { bytesToString, type TimerHandle, utf8 } from '@millrace/std'
 import type { StartOffsets, StopOffsets } from './source.ts'
 import { type KafkaPartitionSplit, partitionSplit } from './split.ts'
@@ -8,6 +8,9 @@ interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
+
+/** How long a broker may take to create a topic that it was asked for. */
+const FIRST_USE_TIMEOUT_MS = 3_000
 
 const keyOf = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`
 
@@ -19,6 +22,7 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaPartitionSplit> {
   readonly #stop: StopOffsets | undefined
   readonly #groupId: string | undefined
   readonly #discoveryIntervalMs: number
+  readonly #bootstrapServers: string | readonly string[]
   readonly #admin: KafkaAdmin
   /** Partitions that were found and dealt out. */
   readonly #known = new Set<string>()
@@ -40,6 +44,7 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaPartitionSplit> {
     this.#stop = options.stop
     this.#groupId = options.groupId
     this.#discoveryIntervalMs = options.discoveryIntervalMs
+    this.#bootstrapServers = options.bootstrapServers
     this.#admin = new KafkaAdmin({ bootstrapServers: options.bootstrapServers, system: options.context.system })
     const { restored } = options.context
     if (restored) for (const key of JSON.parse(bytesToString(restored)) as string[]) this.#known.add(key)
@@ -110,10 +115,32 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaPartitionSplit> {
   }
 
   async #partitions(): Promise<TopicPartition[]> {
-    const topics = await this.#admin.describeTopics(this.#topics)
+    const topics = await this.#describeTopics()
     return topics.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition }) => ({ topic, partition })).sort((a, b) => a.partition - b.partition),
     )
+  }
+
+  async #describeTopics(): Promise<TopicDescription[]> {
+    try {
+      return await this.#admin.describeTopics(this.#topics)
+    } catch (error) {
+      const isUnknown = error instanceof KafkaError && error.kafkaCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      if (!isUnknown || !(await this.#createdOnFirstUse())) throw error
+      return await this.#admin.describeTopics(this.#topics)
+    }
+  }
+
+  /** A broker with auto.create.topics.enable creates a topic when a consumer asks for it, not when an administrator does. */
+  async #createdOnFirstUse(): Promise<boolean> {
+    const { system } = this.#context
+    await using consumer = new KafkaConsumer({ bootstrapServers: this.#bootstrapServers, system })
+    try {
+      await Promise.all(this.#topics.map((topic) => consumer.partitionsFor(topic, { timeoutMs: FIRST_USE_TIMEOUT_MS })))
+      return true
+    } catch {
+      return false
+    }
   }
 
   async #startOffsets(partitions: readonly TopicPartition[], start: StartOffsets): Promise<number[]> {
