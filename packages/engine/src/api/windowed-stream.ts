@@ -117,11 +117,11 @@ export class WindowedStream<K, T> {
   reduce(fn: (a: T, b: T) => T): DataStream<T>
   reduce<R = Undeclared, WS extends StateDescriptors = {}, GS extends StateDescriptors = {}>(
     fn: (a: T, b: T) => T,
-    then: ProcessWindowFunction<K, T, WS, GS, R>,
+    finish: ProcessWindowFunction<K, T, WS, GS, R>,
   ): DataStream<R>
-  reduce(fn: (a: T, b: T) => unknown, then?: AnyProcessWindowFunction): AnyStream {
+  reduce(fn: (a: T, b: T) => unknown, finish?: AnyProcessWindowFunction): AnyStream {
     checkCallback(fn, 'reduce()')
-    return this.#apply('reduce', { kind: 'reduce', fn: fn as never, then: then && windowProcess(then, 'reduce()') })
+    return this.#apply('reduce', { kind: 'reduce', fn: fn as never, finish: finish && windowProcess(finish, 'reduce()') })
   }
 
   /**
@@ -137,9 +137,9 @@ export class WindowedStream<K, T> {
   aggregate<Acc, Out>(fn: AggregateFunction<T, Acc, Out>): DataStream<Out>
   aggregate<Acc, Out, R = Undeclared, WS extends StateDescriptors = {}, GS extends StateDescriptors = {}>(
     fn: AggregateFunction<T, Acc, Out>,
-    then: ProcessWindowFunction<K, Out, WS, GS, R>,
+    finish: ProcessWindowFunction<K, Out, WS, GS, R>,
   ): DataStream<R>
-  aggregate(fn: AggregateFunction<T, never, unknown>, then?: AnyProcessWindowFunction): AnyStream {
+  aggregate(fn: AggregateFunction<T, never, unknown>, finish?: AnyProcessWindowFunction): AnyStream {
     checkOptions(fn, ['createAccumulator', 'add', 'getResult', 'merge'], 'aggregate()')
     checkCallback(fn?.createAccumulator, 'createAccumulator()')
     checkCallback(fn.add, 'add()')
@@ -159,7 +159,7 @@ export class WindowedStream<K, T> {
     return this.#apply('aggregate', {
       kind: 'aggregate',
       fn: aggregate as unknown as AggregateFunction<never, unknown, unknown>,
-      then: then && windowProcess(then, 'aggregate()'),
+      finish: finish && windowProcess(finish, 'aggregate()'),
     })
   }
 

@@ -48,7 +48,7 @@ export function canUsePanes(window: WindowDefinition): boolean {
   ) {
     return false
   }
-  if (fn.kind === 'process' || ((fn.kind === 'reduce' || fn.kind === 'aggregate') && fn.then !== undefined))
+  if (fn.kind === 'process' || ((fn.kind === 'reduce' || fn.kind === 'aggregate') && fn.finish !== undefined))
     return false
   return paneGeometry(assigner, fn.kind === 'count') !== undefined
 }

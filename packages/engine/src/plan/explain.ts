@@ -65,22 +65,22 @@ export function describeJob(graph: JobGraph): JobDescription {
 export function explainJob(graph: JobGraph): string {
   const subtasks = graph.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0)
   const head = `Job '${graph.jobName}': ${count(graph.vertices.length, 'task')}, ${count(subtasks, 'subtask')}, ${graph.maxParallelism} key groups`
-  return [head, ...graph.vertices.map((vertex) => vertexText(vertex, graph))].join('\n\n')
+  return [head, ...graph.vertices.map(vertexText)].join('\n\n')
 }
 
-function vertexText(vertex: JobVertex, graph: JobGraph): string {
+function vertexText(vertex: JobVertex): string {
   const lines = [`Task ${vertex.id} (${count(vertex.parallelism, 'subtask')})`]
   for (const { from, partitioning } of vertex.inputs)
     lines.push(`  reads task ${from}: ${partitioningText(partitioning)}`)
   const rows: [string, string][] = []
-  addRows(vertex.head, '  ', rows, graph)
+  addRows(vertex.head, '  ', rows)
   const width = Math.max(...rows.map(([left]) => left.length))
   for (const [left, site] of rows) lines.push(site === '' ? left : `${left.padEnd(width)}  ${site}`)
   return lines.join('\n')
 }
 
 /** One row per operator; branches are indented. */
-function addRows(step: Step, indent: string, rows: [string, string][], graph: JobGraph): void {
+function addRows(step: Step, indent: string, rows: [string, string][]): void {
   rows.push([`${indent}${stepText(step)}`, step.site ?? ''])
   const targets = [
     ...step.next.map((target) => ({ target, label: '' })),
@@ -97,7 +97,7 @@ function addRows(step: Step, indent: string, rows: [string, string][], graph: Jo
       continue
     }
     if (forked || label !== '') rows.push([`${indent}└ ${label || 'branch'}`, ''])
-    addRows(target.step, below, rows, graph)
+    addRows(target.step, below, rows)
   }
 }
 
@@ -106,7 +106,8 @@ function stepText(step: Step): string {
   if (step.kind === 'source') {
     details.push(step.conversion ? 'columns → objects, for time stamps by a function' : layoutText(step.output))
     if (step.output.layout === 'columns') {
-      details.push(step.projection ? `reads ${step.projection.join(', ') || 'no field'}` : 'reads all fields')
+      const all = step.projection === undefined || step.projection.length === step.output.schema.fields.length
+      details.push(all ? 'reads all fields' : `reads ${step.projection.join(', ') || 'no field'}`)
     }
   } else if (step.kind === 'convert') {
     return `conversion: columns → objects`

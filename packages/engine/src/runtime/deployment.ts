@@ -16,7 +16,7 @@ export interface DeploymentParts {
   readonly observer: TaskObserver
   createOperator(step: Exclude<Step, { kind: 'source' | 'sink' }>, watermarkIntervalMs: number): Operator
   createDriver(context: DriverContext, task: SourceTask): SourceDriver
-  createSink(step: Extract<Step, { kind: 'sink' }>, task: Task): SinkOperator
+  createSink(step: Extract<Step, { kind: 'sink' }>, task: Task, parallelism: number): SinkOperator
 }
 
 /** The execution graph: all tasks of a job, joined by channels. Nothing runs yet. */
@@ -41,7 +41,7 @@ export function deploy(graph: JobGraph, parts: DeploymentParts): Deployment {
         maxParallelism: graph.maxParallelism,
         processingTime: task.processingTime,
         createOperator: (step) => parts.createOperator(step, graph.watermarkIntervalMs),
-        createSink: (step) => parts.createSink(step, task),
+        createSink: (step) => parts.createSink(step, task, vertex.parallelism),
         channelsOf: (edge) => channels.from(edge, subtask, task),
       })
       tasks.push(task)

@@ -63,7 +63,7 @@ export class JobExecution implements TaskObserver {
       observer: this,
       createOperator,
       createDriver: (context, task) => this.#createDriver(context, task),
-      createSink: (step, task) => this.#createSink(step, task),
+      createSink: (step, task, parallelism) => this.#createSink(step, task, parallelism),
     })
     this.#unfinished = this.#deployment.tasks.length
     this.#progress = new ProgressCoordinator<Task>(
@@ -210,11 +210,11 @@ export class JobExecution implements TaskObserver {
     this.#enumerators.set(step.id, enumerator)
   }
 
-  #createSink(step: SinkStep, task: Task): SinkOperator {
+  #createSink(step: SinkStep, task: Task, parallelism: number): SinkOperator {
     this.#sinkIds.add(step.id)
     const writer = step.node.sink.createWriter({
       subtaskIndex: task.subtask,
-      parallelism: step.node.parallelism ?? 1,
+      parallelism,
       system: this.#options.system,
       settings: this.#options.settings,
       ready: () => task.wake(),

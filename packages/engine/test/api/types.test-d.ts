@@ -210,7 +210,7 @@ const processed = bids.keyBy('auction').process({
     // @ts-expect-error the tag's type
     ctx.output(late, 5)
     // @ts-expect-error no such state
-    ctx.state.counter
+    ctx.state.counter.clear()
     yield { auction: record.auction, count: ctx.state.count.value() }
   },
   onTimer(timestamp, ctx) {

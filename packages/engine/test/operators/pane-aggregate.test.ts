@@ -145,9 +145,9 @@ const fns: fc.Arbitrary<WindowFunction> = fc.constantFrom<WindowFunction>(
   {
     kind: 'reduce',
     fn: ((a: Order, b: Order) => ({ ...b, amount: (2 * a.amount + b.amount) % 10_007 })) as never,
-    then: undefined,
+    finish: undefined,
   },
-  { kind: 'aggregate', fn: aggregate as never, then: undefined },
+  { kind: 'aggregate', fn: aggregate as never, finish: undefined },
 )
 const windows = fc
   .tuple(assigner, fns, fc.constantFrom(0, 0, 3, 15), fc.constantFrom('late', undefined))
@@ -332,11 +332,11 @@ describe('windows of panes', () => {
       throw new Error('no')
     }
     const count = definition(tumbling(10), { kind: 'count' })
-    const reduce = definition(tumbling(10), { kind: 'reduce', fn: fail as never, then: undefined })
+    const reduce = definition(tumbling(10), { kind: 'reduce', fn: fail as never, finish: undefined })
     const result = definition(tumbling(10), {
       kind: 'aggregate',
       fn: { ...aggregate, getResult: fail } as never,
-      then: undefined,
+      finish: undefined,
     })
     const one = (operator: Operator, times = [5, 5]) => {
       opened(operator)

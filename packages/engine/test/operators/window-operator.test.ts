@@ -93,20 +93,20 @@ describe('functions', () => {
   })
 
   test('reduce and aggregate hand their result to a process function', () => {
-    const then = {
+    const finish = {
       windowState: {},
       globalState: {},
       process: (({ key }: any, values: unknown[]) => [[key, ...values]]) as never,
     }
     const add = (a: Sale, b: Sale) => sale(a.shop, a.amount + b.amount)
-    expect(run({ kind: 'reduce', fn: add as never, then })[0]?.value).toEqual(['a', sale('a', 9)])
+    expect(run({ kind: 'reduce', fn: add as never, finish })[0]?.value).toEqual(['a', sale('a', 9)])
     const list = {
       createAccumulator: () => [] as number[],
       add: ({ amount }: Sale, list: number[]) => [...list, amount],
       getResult: (list: number[]) => list.join('+'),
       merge: (a: number[], b: number[]) => [...a, ...b],
     }
-    const aggregate: WindowFunction = { kind: 'aggregate', fn: list as never, then }
+    const aggregate: WindowFunction = { kind: 'aggregate', fn: list as never, finish }
     expect(run(aggregate)[0]?.value).toEqual(['a', '3+1+1+4'])
     expect(run(aggregate, session)[0]?.value).toEqual(['a', '3+1+1+4'])
   })
@@ -212,7 +212,7 @@ describe('sessions', () => {
         function: {
           kind: 'aggregate',
           fn: { createAccumulator: () => 0, add: () => 0, getResult: () => 0 },
-          then: undefined,
+          finish: undefined,
         },
       },
     ]

@@ -122,10 +122,10 @@ export class SlowSink<T> implements Sink<T> {
 
   createWriter(context: WriterContext): SinkWriter {
     this.#context = context
-    const sink = this
+    const isReady = () => this.isReady
     return {
       get isReady() {
-        return sink.isReady
+        return isReady()
       },
       open: () => {
         this.events.push('open')

@@ -41,7 +41,7 @@ export function createEmitter(fn: WindowFunction, services: EmitterServices): Wi
       return new ValueEmitter(services)
     case 'reduce':
     case 'aggregate':
-      return fn.then === undefined ? new ValueEmitter(services) : new ProcessEmitter(fn.then, 'one', services)
+      return fn.finish === undefined ? new ValueEmitter(services) : new ProcessEmitter(fn.finish, 'one', services)
     case 'process':
       return new ProcessEmitter(fn.process, 'all', services)
     default:
@@ -52,7 +52,7 @@ export function createEmitter(fn: WindowFunction, services: EmitterServices): Wi
 /** The process function of a window function, if it has one. */
 export function processOf(fn: WindowFunction): WindowProcess | undefined {
   if (fn.kind === 'process') return fn.process
-  return fn.kind === 'reduce' || fn.kind === 'aggregate' ? fn.then : undefined
+  return fn.kind === 'reduce' || fn.kind === 'aggregate' ? fn.finish : undefined
 }
 
 class ValueEmitter implements WindowEmitter {
