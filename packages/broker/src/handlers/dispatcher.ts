@@ -12,8 +12,15 @@ import {
 } from '@millrace/kafka'
 import type { Logger } from '../logger.ts'
 import type { RequestHandler } from '../net/client-connection.ts'
-import type { ResponseSlot, ResponseStream } from '../net/response.ts'
-import { type Client, type Exchange, type HandlerRegistry, type Registration, RequestError } from './registry.ts'
+import type { ResponseOrder, ResponseSlot, ResponseStream } from '../net/response.ts'
+import {
+  type Client,
+  type Exchange,
+  type HandlerRegistry,
+  type Registration,
+  type RepeatedRequests,
+  RequestError,
+} from './registry.ts'
 
 export interface RequestMetrics {
   requests: number
@@ -36,6 +43,7 @@ export class Dispatcher implements RequestHandler, Client {
   #closed = false
   #endOfRead: (() => void)[] = []
   readonly #onClose = new Set<() => void>()
+  #repeats: RepeatedRequests | undefined
 
   constructor(remote: string, options: DispatcherOptions) {
     this.remote = remote
@@ -56,8 +64,20 @@ export class Dispatcher implements RequestHandler, Client {
     this.#endOfRead.push(callback)
   }
 
-  request(frame: Uint8Array, slot: ResponseSlot): void {
+  expectRepeats(repeats: RepeatedRequests): void {
+    this.#repeats = repeats
+  }
+
+  request(frame: Uint8Array, responses: ResponseOrder): void {
     this.#options.metrics.requests++
+    if (this.#repeats) {
+      if (this.#repeats.take(frame, responses)) return
+      this.#repeats.interrupted()
+    }
+    this.#serve(frame, responses.open())
+  }
+
+  #serve(frame: Uint8Array, slot: ResponseSlot): void {
     let header: RequestHeader
     let registration: Registration
     let request: RequestOf<Api>
@@ -74,7 +94,7 @@ export class Dispatcher implements RequestHandler, Client {
       throw cause
     }
     if (!registration.batches && this.#endOfRead.length > 0) this.endOfRead()
-    new RequestExchange(header, registration, request, this, slot, this.#options).run()
+    new RequestExchange(frame, header, registration, request, this, slot, this.#options).run()
   }
 
   endOfRead(): void {
@@ -96,12 +116,14 @@ class RequestExchange implements Exchange {
   readonly correlationId: number
   readonly clientId: string | null
   readonly client: Client
+  readonly frame: Uint8Array
   readonly #registration: Registration
   readonly #request: RequestOf<Api>
   readonly #slot: ResponseSlot
   readonly #options: DispatcherOptions
 
   constructor(
+    frame: Uint8Array,
     header: RequestHeader,
     registration: Registration,
     request: RequestOf<Api>,
@@ -113,6 +135,7 @@ class RequestExchange implements Exchange {
     this.correlationId = header.correlationId
     this.clientId = header.clientId
     this.client = client
+    this.frame = frame
     this.#registration = registration
     this.#request = request
     this.#slot = slot

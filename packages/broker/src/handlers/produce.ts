@@ -9,8 +9,10 @@
  */
 import { ErrorCode, Produce, type ProduceRequest, type ProduceResponseInput } from '@millrace/kafka'
 import type { AppendResult } from '../log/append.ts'
-import { leaderEpoch, type Partition } from '../metadata/partition.ts'
+import type { Partition } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
+import { type AppendTarget, ProduceBatcher } from './produce-batcher.ts'
+import { RepeatedProduces } from './produce-run.ts'
 import { type Client, type Exchange, type HandlerRegistry, RequestError } from './registry.ts'
 
 type TopicData = ProduceRequest['topicData'][number]
@@ -49,36 +51,6 @@ export function registerProduce(registry: HandlerRegistry, topics: TopicCatalog)
   })
 }
 
-/** Gathers what the requests of one read append to each partition. */
-class ProduceBatcher {
-  readonly #client: Client
-  readonly #byPartition = new Map<Partition, { records: Uint8Array[]; appends: PartitionAppend[] }>()
-
-  constructor(client: Client) {
-    this.#client = client
-  }
-
-  add(partition: Partition, records: Uint8Array, append: PartitionAppend): void {
-    const gathered = this.#byPartition.get(partition)
-    if (gathered) {
-      gathered.records.push(records)
-      gathered.appends.push(append)
-      return
-    }
-    if (this.#byPartition.size === 0) this.#client.atEndOfRead(() => this.#appendAll())
-    this.#byPartition.set(partition, { records: [records], appends: [append] })
-  }
-
-  #appendAll(): void {
-    const gathered = [...this.#byPartition]
-    this.#byPartition.clear()
-    for (const [partition, { records, appends }] of gathered) {
-      const results = partition.log.appendAll(records, { leaderEpoch })
-      for (let i = 0; i < appends.length; i++) (appends[i] as PartitionAppend).appended(results[i] as AppendResult)
-    }
-  }
-}
-
 /** One request: its answers, and how many of them are still to come. */
 class PendingProduce {
   readonly #request: ProduceRequest
@@ -112,7 +84,19 @@ class PendingProduce {
       const partitionResponses = this.#beginTopic(data, topic, byId)
       this.#responses.push({ name: data.name, topicId: data.topicId, partitionResponses })
     }
+    this.#expectRepeats()
     this.done()
+  }
+
+  /** The next requests are probably for the same partition. */
+  #expectRepeats(): void {
+    const [first] = this.#responses
+    const [answer] = first?.partitionResponses ?? []
+    if (this.#open !== 2 || !this.acknowledges || this.#responses.length !== 1) return
+    if (first?.partitionResponses.length !== 1 || !(answer instanceof PartitionAppend)) return
+    const { client, frame, version } = this.#exchange
+    const source = { frame, version, partition: answer.partition, batcher: this.#batcher }
+    client.expectRepeats(new RepeatedProduces(this.#request, source))
   }
 
   /** An answer is complete. */
@@ -152,7 +136,7 @@ function unknownTopic(byId: boolean): number {
 }
 
 /** What becomes of one partition's batch; it is the answer at the same time. */
-class PartitionAppend {
+class PartitionAppend implements AppendTarget {
   readonly index: number
   errorCode: number = ErrorCode.NONE
   baseOffset = -1
@@ -160,16 +144,16 @@ class PartitionAppend {
   logStartOffset = -1
   errorMessage: string | null = null
   readonly #produce: PendingProduce
-  readonly #partition: Partition
+  readonly partition: Partition
 
   constructor(produce: PendingProduce, partition: Partition, index: number) {
     this.#produce = produce
-    this.#partition = partition
+    this.partition = partition
     this.index = index
   }
 
   appended({ errorCode, baseOffset, lastOffset, logAppendTime, message }: AppendResult): void {
-    const { log } = this.#partition
+    const { log } = this.partition
     this.errorCode = errorCode
     this.baseOffset = baseOffset
     this.logAppendTimeMs = logAppendTime

@@ -1,5 +1,5 @@
 import type { Api, RequestOf, ResponseInputOf, Versions } from '@millrace/kafka'
-import type { ResponseStream } from '../net/response.ts'
+import type { ResponseOrder, ResponseStream } from '../net/response.ts'
 
 /** One request on its way through a handler. Exactly one of `respond`, `stream` and `skip` is called, once. */
 export interface Exchange<A extends Api = Api> {
@@ -8,6 +8,8 @@ export interface Exchange<A extends Api = Api> {
   readonly clientId: string | null
   /** What lasts as long as the connection. */
   readonly client: Client
+  /** The request as it came, lent until the end of the read. */
+  readonly frame: Uint8Array
   respond(body: ResponseInputOf<A>): void
   /** An answer that is pulled as the socket takes it; its bytes begin with the frame's length and header. */
   stream(stream: ResponseStream): void
@@ -28,6 +30,16 @@ export interface Client {
   onClose(callback: () => void): () => void
   /** Calls back once, after all requests of the current read were handed to their handlers. */
   atEndOfRead(callback: () => void): void
+  /** Offers every further request to `repeats` first, until the next call. */
+  expectRepeats(repeats: RepeatedRequests): void
+}
+
+/** Serves requests that are like the one before, without decoding them. */
+export interface RepeatedRequests {
+  /** False: it is another request. True: it was taken, and has a place among the responses, or shares its last one. */
+  take(frame: Uint8Array, responses: ResponseOrder): boolean
+  /** Another request has taken its place: no more can share the last one. */
+  interrupted(): void
 }
 
 export interface Registration<A extends Api = Api> {

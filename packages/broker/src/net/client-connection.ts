@@ -2,16 +2,16 @@ import type { Connection, ConnectionHandler, NetworkError } from '@millrace/std'
 import type { Logger } from '../logger.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { FrameError, FrameReader, type FrameSink } from './frame-reader.ts'
-import { isStream, type ResponseSlot, type ResponseStream } from './response.ts'
+import { isStream, type ResponseOrder, type ResponseStream } from './response.ts'
 import { ResponseQueue } from './response-queue.ts'
 
 /** Who answers the requests of one connection. */
 export interface RequestHandler {
   /**
-   * One request. Its bytes are lent until {@link endOfRead} has returned. The answer may come now or later; answers go
-   * out in the order of the requests.
+   * One request. Its bytes are lent until {@link endOfRead} has returned. It takes a place among the responses before it
+   * returns; the answer may come now or later.
    */
-  request(frame: Uint8Array, slot: ResponseSlot): void
+  request(frame: Uint8Array, responses: ResponseOrder): void
   /** All requests that one read brought were handed over. */
   endOfRead(): void
   /** The connection is gone; answers that still come are dropped. */
@@ -104,7 +104,7 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
   frame(bytes: Uint8Array): void {
     if (this.#closed || this.#ending) return
     this.framesReceived++
-    this.#requests.request(bytes, this.#queue.open())
+    this.#requests.request(bytes, this.#queue)
   }
 
   endOfRead(): void {

@@ -1,11 +1,17 @@
-import { isStream, type Response, type ResponseSlot, type ResponseStream } from './response.ts'
+import { isStream, type Response, type ResponseOrder, type ResponseSlot, type ResponseStream } from './response.ts'
 
 class Slot implements ResponseSlot {
   readonly #queue: ResponseQueue
   state: 'waiting' | 'skipped' | Response = 'waiting'
+  requests = 1
 
   constructor(queue: ResponseQueue) {
     this.#queue = queue
+  }
+
+  share(): void {
+    this.requests++
+    this.#queue.size++
   }
 
   send(response: Response): void {
@@ -24,26 +30,24 @@ class Slot implements ResponseSlot {
 }
 
 /** The answers of one connection in the order of its requests, whatever the order in which they come. */
-export class ResponseQueue {
+export class ResponseQueue implements ResponseOrder {
   readonly onAnswer: () => void
   readonly onAbort: (reason: string) => void
   /** Those before `#head` were taken. */
   #slots: Slot[] = []
   #head = 0
+  /** Requests whose answer was not taken. */
+  size = 0
 
   constructor(onAnswer: () => void, onAbort: (reason: string) => void) {
     this.onAnswer = onAnswer
     this.onAbort = onAbort
   }
 
-  /** Requests whose answer was not taken. */
-  get size(): number {
-    return this.#slots.length - this.#head
-  }
-
   open(): ResponseSlot {
     const slot = new Slot(this)
     this.#slots.push(slot)
+    this.size++
     return slot
   }
 
@@ -81,9 +85,11 @@ export class ResponseQueue {
     }
     this.#slots = []
     this.#head = 0
+    this.size = 0
   }
 
   #advance(): void {
+    this.size -= (this.#slots[this.#head] as Slot).requests
     this.#head++
     if (this.#head === this.#slots.length) {
       this.#slots.length = 0

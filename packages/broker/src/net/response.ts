@@ -11,18 +11,27 @@ export interface ResponseStream {
   close(): void
 }
 
-/** The parts of a whole response, its length prefix in the first, or one that is pulled. */
+/** The parts of whole responses, each with its length prefix, or one that is pulled. */
 export type Response = readonly Uint8Array[] | ResponseStream
 
 export function isStream(response: Response): response is ResponseStream {
   return 'next' in response
 }
 
-/** The place of one request's answer in the order of its connection. Exactly one of the methods is called, once. */
+/**
+ * The place of an answer in the order of its connection. Exactly one of `send`, `skip` and `abort` is called, once.
+ */
 export interface ResponseSlot {
+  /** One more request shares this place; its answer follows the others in what is sent. Only while the slot is the last. */
+  share(): void
   send(response: Response): void
   /** The request has no answer (a produce with acks=0). */
   skip(): void
   /** The request cannot be answered: closes the connection and says why in the log. */
   abort(reason: string): void
+}
+
+/** Where the answers of a connection go: a place is taken for each request when it arrives. */
+export interface ResponseOrder {
+  open(): ResponseSlot
 }

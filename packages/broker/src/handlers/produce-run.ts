@@ -1,0 +1,223 @@
+import { encodeResponse, ErrorCode, Produce, type ProduceRequest } from '@millrace/kafka'
+import type { AppendResult } from '../log/append.ts'
+import type { Partition } from '../metadata/partition.ts'
+import type { ResponseOrder, ResponseSlot } from '../net/response.ts'
+import type { AppendTarget, ProduceBatcher } from './produce-batcher.ts'
+import type { RepeatedRequests } from './registry.ts'
+
+/** API key and version; the correlation id follows. */
+const beforeCorrelationId = 4
+const afterCorrelationId = 8
+/** Stands for the base offset in an encoded answer, to find it there. */
+const markedOffset = 0x1d_0c0b_0a09_0807
+
+/**
+ * Produce requests of one connection that differ from the last decoded one in nothing but correlation id and records, as
+ * those of a busy producer do: they are recognised by their bytes. Those of one read become one run, which takes one place
+ * among the responses and answers all of them with one piece of memory.
+ */
+export class RepeatedProduces implements RepeatedRequests {
+  readonly #request: ProduceRequest
+  readonly #version: number
+  readonly #partition: Partition
+  readonly #batcher: ProduceBatcher
+  /** The bytes up to the size of the records, and those after the records. */
+  readonly #prefix: Uint8Array
+  readonly #suffix: Uint8Array
+  readonly #isFlexible: boolean
+  #run: ProduceRun | undefined
+
+  /** `request` must name one partition, which is `partition`, and expect an answer. */
+  constructor(
+    request: ProduceRequest,
+    source: { frame: Uint8Array; version: number; partition: Partition; batcher: ProduceBatcher },
+  ) {
+    const { frame, version, partition, batcher } = source
+    const records = recordsOf(request)
+    this.#request = request
+    this.#version = version
+    this.#partition = partition
+    this.#batcher = batcher
+    this.#isFlexible = version >= Produce.flexibleFrom
+    const start = records.byteOffset - frame.byteOffset
+    const sizeBytes = this.#isFlexible ? uvarintSize(records.byteLength + 1) : 4
+    this.#prefix = Uint8Array.from(frame.subarray(0, start - sizeBytes))
+    this.#suffix = Uint8Array.from(frame.subarray(start + records.byteLength))
+    // Only the shape of it is needed from here on.
+    for (const { partitionData } of request.topicData) for (const data of partitionData) data.records = null
+  }
+
+  take(frame: Uint8Array, responses: ResponseOrder): boolean {
+    if (this.#partition.isDeleted) return false
+    const start = this.#recordsStart(frame)
+    if (start < 0) return false
+    const end = frame.byteLength - this.#suffix.byteLength
+    let run = this.#run
+    if (!run) {
+      run = new ProduceRun(this.#request, this.#version, this.#partition, responses.open())
+      this.#run = run
+    }
+    run.add(
+      new Uint8Array(frame.buffer, frame.byteOffset + start, end - start),
+      readInt32(frame, beforeCorrelationId),
+      this.#batcher,
+      () => {
+        this.#run = undefined
+      },
+    )
+    return true
+  }
+
+  interrupted(): void {
+    this.#run = undefined
+  }
+
+  /** Where the records begin, or -1 when the request is not like the first. */
+  #recordsStart(frame: Uint8Array): number {
+    const prefix = this.#prefix
+    const suffix = this.#suffix
+    const length = prefix.byteLength
+    const end = frame.byteLength - suffix.byteLength
+    if (end < length + 4) return -1
+    for (let i = 0; i < beforeCorrelationId; i++) if (frame[i] !== prefix[i]) return -1
+    for (let i = afterCorrelationId; i < length; i++) if (frame[i] !== prefix[i]) return -1
+    for (let i = 0; i < suffix.byteLength; i++) if (frame[end + i] !== suffix[i]) return -1
+    if (!this.#isFlexible) {
+      const start = length + 4
+      return readInt32(frame, length) === end - start ? start : -1
+    }
+    let size = 0
+    let at = length
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = frame[at++] as number
+      size |= (byte & 0x7f) << shift
+      if (byte < 0x80) return size - 1 === end - at && size > 1 ? at : -1
+    }
+    return -1
+  }
+}
+
+/** The requests of one read that were recognised one after the other. */
+class ProduceRun implements AppendTarget {
+  readonly #request: ProduceRequest
+  readonly #version: number
+  readonly #partition: Partition
+  readonly #slot: ResponseSlot
+  readonly #correlationIds: number[] = []
+  readonly #results: AppendResult[] = []
+  #onAppended: () => void = () => {}
+
+  constructor(request: ProduceRequest, version: number, partition: Partition, slot: ResponseSlot) {
+    this.#request = request
+    this.#version = version
+    this.#partition = partition
+    this.#slot = slot
+  }
+
+  /** `onAppended`: nothing can be added any more. */
+  add(records: Uint8Array, correlationId: number, batcher: ProduceBatcher, onAppended: () => void): void {
+    if (this.#correlationIds.length > 0) this.#slot.share()
+    else this.#onAppended = onAppended
+    this.#correlationIds.push(correlationId)
+    batcher.add(this.#partition, records, this)
+  }
+
+  appended(result: AppendResult): void {
+    this.#results.push(result)
+    if (this.#results.length < this.#correlationIds.length) return
+    this.#onAppended()
+    let end = -1
+    for (const { lastOffset } of this.#results) end = Math.max(end, lastOffset + 1)
+    if (end > 0) this.#partition.log.whenFlushed(end, this)
+    else this.flushed(ErrorCode.NONE)
+  }
+
+  /** All of them are durable, or may never be. */
+  flushed(errorCode: number): void {
+    this.#slot.send(this.#encode(errorCode))
+  }
+
+  #encode(flushError: number): Uint8Array[] {
+    const results = this.#results
+    const plain = flushError === ErrorCode.NONE && results.every(isPlain)
+    if (!plain) {
+      return results.flatMap((result, i) => {
+        const errorCode = result.errorCode === ErrorCode.NONE ? flushError : result.errorCode
+        const baseOffset = errorCode === ErrorCode.NONE ? result.baseOffset : -1
+        return this.#encodeOne(this.#correlationIds[i] as number, { ...result, errorCode, baseOffset })
+      })
+    }
+    const model = this.#model()
+    const offsetAt = markedPosition(model)
+    const size = model.byteLength
+    const answers = Buffer.allocUnsafe(size * results.length)
+    let at = 0
+    for (let i = 0; i < results.length; i++) {
+      answers.set(model, at)
+      writeInt32(answers, at + beforeCorrelationId, this.#correlationIds[i] as number)
+      const { baseOffset } = results[i] as AppendResult
+      writeInt32(answers, at + offsetAt, Math.floor(baseOffset / 0x1_0000_0000))
+      writeInt32(answers, at + offsetAt + 4, baseOffset | 0)
+      at += size
+    }
+    return [answers]
+  }
+
+  /** An answer without an error, whose correlation id and base offset are to be filled in. */
+  #model(): Uint8Array {
+    const first = this.#results[0] as AppendResult
+    return Buffer.concat(this.#encodeOne(0, { ...first, baseOffset: markedOffset }))
+  }
+
+  #encodeOne(correlationId: number, { errorCode, baseOffset, logAppendTime, message }: AppendResult): Uint8Array[] {
+    const { logStartOffset } = this.#partition.log
+    return encodeResponse(Produce, this.#version, correlationId, {
+      responses: this.#request.topicData.map(({ name, topicId, partitionData }) => ({
+        name,
+        topicId,
+        partitionResponses: partitionData.map(({ index }) => ({
+          index,
+          errorCode,
+          baseOffset,
+          logAppendTimeMs: logAppendTime,
+          logStartOffset,
+          errorMessage: message ?? null,
+        })),
+      })),
+    })
+  }
+}
+
+function isPlain({ errorCode, logAppendTime }: AppendResult): boolean {
+  return errorCode === ErrorCode.NONE && logAppendTime === -1
+}
+
+function recordsOf(request: ProduceRequest): Uint8Array {
+  return request.topicData[0]?.partitionData[0]?.records as Uint8Array
+}
+
+function markedPosition(model: Uint8Array): number {
+  const mark = Buffer.alloc(8)
+  mark.writeBigInt64BE(BigInt(markedOffset))
+  return Buffer.from(model.buffer, model.byteOffset, model.byteLength).indexOf(mark)
+}
+
+function uvarintSize(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
+}
+
+function readInt32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  )
+}
+
+function writeInt32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 24
+  bytes[at + 1] = value >> 16
+  bytes[at + 2] = value >> 8
+  bytes[at + 3] = value
+}
