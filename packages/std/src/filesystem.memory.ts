@@ -250,6 +250,7 @@ class MemoryFileHandle implements FileHandle {
   }
 
   truncate(size: number): void {
+    if (!this.#writable) throw new FileSystemError('EINVAL', 'truncate', this.path)
     this.#mayWrite('truncate')
     this.#file.truncate(size)
   }

@@ -242,6 +242,7 @@ export class SimulatedDisk implements FileSystem {
       },
       truncate: (size) => {
         usable('truncate')
+        if (!writable) throw new FileSystemError('EINVAL', 'truncate', path)
         this.#perform('truncate', path, () => file.truncate(size))
       },
       sync: async () => {

@@ -14,6 +14,7 @@ class Content {
 
   apply(change: PendingChange): void {
     if (change.kind === 'write') {
+      if (change.bytes.byteLength === 0) return
       this.#reserve(change.position + change.bytes.byteLength)
       this.bytes.set(change.bytes, change.position)
       this.size = Math.max(this.size, change.position + change.bytes.byteLength)

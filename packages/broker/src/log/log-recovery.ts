@@ -23,6 +23,8 @@ export class LogRecovery {
   readonly #state: LoadState
   readonly #epochsUnknown: boolean
   #scannedBytes = 0
+  /** Of the last batch, which the next one confirms: the checksum does not cover a batch's epoch, and epochs only grow. */
+  #unconfirmedEpoch = { epoch: -1, offset: -1 }
 
   constructor(options: LoadOptions, state: LoadState, epochsUnknown: boolean) {
     this.#options = options
@@ -52,6 +54,7 @@ export class LogRecovery {
         break
       }
     }
+    this.#noteEpoch(Number.POSITIVE_INFINITY, -1)
     const end = (segments.at(-1) as Segment).endOffset
     for (const offset of [...this.#state.snapshots]) {
       if (offset > end) removeSnapshot(home.fileSystem, home.folder, this.#state, offset)
@@ -66,13 +69,19 @@ export class LogRecovery {
     replayProducers({ ...this.#state, home, now, upTo: offset, epochs })
   }
 
+  #noteEpoch(epoch: number, offset: number): void {
+    const before = this.#unconfirmedEpoch
+    if (before.epoch <= epoch) this.#state.epochs.assign(before.epoch, before.offset)
+    this.#unconfirmedEpoch = { epoch, offset }
+  }
+
   get #allowGaps(): boolean {
     return this.#options.config.cleanupPolicy.includes('compact')
   }
 
   #recoverSegment(base: number, nextBase: number | undefined): { segment: Segment; result: RecoveryResult } {
     const { config, home, now, recoveryPoint, report } = this.#options
-    const { epochs, producers, snapshots } = this.#state
+    const { producers, snapshots } = this.#state
     const { segment, fileSize } = openSegment(this.#options, base)
     segment.startIndexes()
     const result = recoverSegment(segment, fileSize, {
@@ -81,7 +90,7 @@ export class LogRecovery {
       allowGaps: this.#allowGaps,
       onBatch: (scan) => {
         segment.noteBatch(scan.bytes, scan.at, scan.position, scan.size, config.indexIntervalBytes)
-        epochs.assign(partitionLeaderEpoch(scan.bytes, scan.at), baseOffset(scan.bytes, scan.at))
+        this.#noteEpoch(partitionLeaderEpoch(scan.bytes, scan.at), baseOffset(scan.bytes, scan.at))
         if (producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) producers.update(scan.bytes, scan.at, now)
       },
     })

