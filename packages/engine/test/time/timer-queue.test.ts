@@ -10,6 +10,10 @@ function fired(queue: TimerQueue, time: number): [number, number][] {
   return all
 }
 
+function byTime([a, s]: [number, number], [b, t]: [number, number]): number {
+  return s === t ? a - b : s < t ? -1 : 1
+}
+
 describe('TimerQueue', () => {
   test('fires in the order of time, each timer once', () => {
     const queue = new TimerQueue()
@@ -92,14 +96,30 @@ describe('TimerQueue', () => {
     ])
   })
 
-  test('agrees with a sorted list for any sequence of operations', () => {
+  test('timers that are deleted and registered again many times fire once', () => {
+    const queue = new TimerQueue()
+    for (let slot = 0; slot < 100; slot++) queue.register(slot, 5_000 + slot)
+    for (let round = 0; round < 20_000; round++) {
+      const slot = round % 100
+      expect(queue.delete(slot, 5_000 + slot)).toBe(true)
+      expect(queue.register(slot, 5_000 + slot)).toBe(true)
+    }
+    const all = fired(queue, 10_000)
+    expect(all).toEqual(Array.from({ length: 100 }, (_, slot) => [slot, 5_000 + slot]))
+  })
+
+  // Times around one moment, and times far apart: both levels of the queue.
+  test.each([20, 3_000])('agrees with a sorted list for any sequence of operations within %i ms', (range) => {
     const operation = fc.record({
-      kind: fc.constantFrom('register', 'register', 'delete', 'deleteAll', 'advance'),
+      kind: fc.constantFrom('register', 'register', 'register', 'delete', 'deleteAll', 'advance'),
       slot: fc.nat(5),
-      time: fc.integer({ min: -20, max: 20 }),
+      time: fc.oneof(
+        fc.integer({ min: -range, max: range }),
+        fc.constantFrom(-1, 0, 127, 128, 129, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0.5),
+      ),
     })
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 80 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
         const queue = new TimerQueue()
         let model: [number, number][] = []
         for (const { kind, slot, time } of operations) {
@@ -114,11 +134,11 @@ describe('TimerQueue', () => {
             queue.deleteAll(slot)
             model = model.filter(([s]) => s !== slot)
           } else {
-            const due = model.filter(([, t]) => t <= time).sort(([a, s], [b, t]) => s - t || a - b)
+            const due = model.filter(([, t]) => t <= time).sort(byTime)
             model = model.filter(([, t]) => t > time)
             const all = fired(queue, time)
             expect(all.map(([, t]) => t)).toEqual(due.map(([, t]) => t))
-            expect(all.sort(([a, s], [b, t]) => s - t || a - b)).toEqual(due)
+            expect(all.sort(byTime)).toEqual(due)
           }
           for (let s = 0; s <= 5; s++) expect(queue.isEmpty(s)).toBe(!model.some(([other]) => other === s))
         }
