@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -20,4 +21,9 @@ test('hundred-messages', async () => {
 
 test('an example that there is not', async () => {
   await expect(example('lowercase')).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('uppercase') })
+})
+
+test('the README shows the job as it is', async () => {
+  const read = (path: string) => readFile(join(import.meta.dirname, path), 'utf8')
+  expect(await read('../README.md')).toContain(`\`\`\`ts\n${await read('word-count/word-count.ts')}\`\`\``)
 })

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import type { ConfigKey } from '../../packages/broker/src/config/key.ts'
 import { serverKeys } from '../../packages/broker/src/config/server-keys.ts'
 import { topicKeys } from '../../packages/broker/src/config/topic-keys.ts'
+import { parseServerConfig } from '../../packages/broker/src/config/server-config.ts'
+import { type HandlerServices, registerHandlers } from '../../packages/broker/src/handlers/index.ts'
+import { commandPage } from './command-page.ts'
 import { ERROR_TABLE } from '../../packages/kafka/src/errors/codes.ts'
 import { errorPage, errorSites } from './error-codes.ts'
 
@@ -10,6 +13,8 @@ import { errorPage, errorSites } from './error-codes.ts'
 export const generatedPages: Readonly<Record<string, (root: string) => string>> = {
   'docs/errors.md': errors,
   'docs/broker-configuration.md': brokerConfiguration,
+  'docs/protocol.md': protocol,
+  'docs/cli.md': commandPage,
 }
 
 function errors(root: string): string {
@@ -52,4 +57,23 @@ function allowed(key: ConfigKey): string {
   return 'values' in key && key.values !== undefined
     ? ` One of ${key.values.map((value) => `\`${value}\``).join(', ')}.`
     : ''
+}
+
+function protocol(): string {
+  // Registration keeps the services for later; none is used before a request comes.
+  const unused = new Proxy({}, { get: () => undefined })
+  const services = { server: parseServerConfig({}), topics: unused, metadata: unused, groups: unused, pool: unused }
+  const rows = registerHandlers(services as unknown as HandlerServices)
+    .all()
+    .map(({ api, versions: [first, last], notes = '' }) => `| ${api.key} | ${api.name} | ${first}–${last} | ${notes} |`)
+  return [
+    '# Protocol support',
+    '',
+    "The APIs of Apache Kafka's protocol that the broker serves, as it announces them to clients (ApiVersions). Made from the handlers' registration by `npm run docs`.",
+    '',
+    '| Key | API | Versions | |',
+    '| ---: | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n')
 }
