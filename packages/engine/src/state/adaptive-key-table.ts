@@ -1,8 +1,9 @@
 import { ByteKeyIndex } from './byte-key-index.ts'
 import { keyGroupOf } from './key-group.ts'
-import { copyKey, keysEqual, tagOf } from './key-hash.ts'
+import { copyKey, copyString, keysEqual, tagOf } from './key-hash.ts'
 import type { Key, KeyTable } from './key-table.ts'
 import { SlotIndex, SPREAD } from './slot-index.ts'
+import { StringIndex } from './string-index.ts'
 
 /** What kind of key a slot holds. */
 const FREE = 0
@@ -20,8 +21,8 @@ export class AdaptiveKeyTable implements KeyTable {
   #integerKeys: Int32Array = new Int32Array(16)
   #kinds: Uint8Array = new Uint8Array(16)
   /** Keys that are no 32-bit integers, by slot. */
-  #objectKeys: unknown[] = []
-  #strings: Map<string, number> | undefined
+  readonly #objectKeys: unknown[] = []
+  readonly #strings = new StringIndex(this.#objectKeys)
   #others: SlotIndex | undefined
   #bytes: ByteKeyIndex | undefined
   #free: number[] = []
@@ -50,12 +51,12 @@ export class AdaptiveKeyTable implements KeyTable {
   }
 
   slotOfString(key: string): number {
-    this.#strings ??= new Map()
-    const slot = this.#strings.get(key)
-    if (slot !== undefined) return slot
+    const slot = this.#strings.find(key)
+    if (slot !== -1) return slot
     const added = this.#take(OBJECT)
-    this.#objectKeys[added] = key
-    this.#strings.set(key, added)
+    const own = copyString(key)
+    this.#objectKeys[added] = own
+    this.#strings.add(own, added)
     return added
   }
 
@@ -79,7 +80,7 @@ export class AdaptiveKeyTable implements KeyTable {
   }
 
   find(key: unknown): number {
-    if (typeof key === 'string') return this.#strings?.get(key) ?? -1
+    if (typeof key === 'string') return this.#strings.find(key)
     if (typeof key === 'number' && (key | 0) === key) return this.integers.find(key | 0)
     return this.#findOther(key, tagOf(key))
   }
@@ -99,7 +100,7 @@ export class AdaptiveKeyTable implements KeyTable {
     } else {
       const key = this.#objectKeys[slot]
       if (typeof key === 'string') {
-        this.#strings?.delete(key)
+        this.#strings.remove(key, slot)
         this.#bytes?.remove(slot)
       } else {
         this.#others?.remove(tagOf(key), slot)

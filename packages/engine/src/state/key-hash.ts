@@ -157,9 +157,17 @@ export function copyKey(key: unknown): unknown {
   return Object.fromEntries(Object.entries(key).map(([name, value]) => [name, copyPrimitive(value)]))
 }
 
+/** Part of a string keeps the whole string in memory (V8 slices from 13 characters on): a key must not. */
+export function copyString(text: string): string {
+  if (text.length < 13) return text
+  const copy = Buffer.from(text, 'latin1').toString('latin1')
+  return copy === text ? copy : Buffer.from(text, 'utf16le').toString('utf16le')
+}
+
 function copyPrimitive(key: unknown): unknown {
   if (key instanceof Date) return new Date(key.getTime())
   if (key instanceof Uint8Array) return Uint8Array.prototype.slice.call(key)
+  if (typeof key === 'string') return copyString(key)
   return key
 }
 

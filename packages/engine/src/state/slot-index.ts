@@ -24,11 +24,18 @@ export class SlotIndex {
     }
   }
 
-  /** Adds a pair that is not there. */
-  add(tag: number, slot: number): void {
+  /** Adds a pair that is not there. Gives the number of pairs that were in its way. */
+  add(tag: number, slot: number): number {
     if ((this.#used + 1) * 2 > this.mask + 1) this.#grow()
     this.#used++
-    put(this.entries, this.mask, this.shift, tag, slot + 1)
+    return put(this.entries, this.mask, this.shift, tag, slot + 1)
+  }
+
+  /** The slots of all pairs. */
+  *slots(): Iterable<number> {
+    for (let at = 1; at < this.entries.length; at += 2) {
+      if (this.entries[at] !== 0) yield (this.entries[at] as number) - 1
+    }
   }
 
   /** Removes a pair that is there, moving those behind it up, so that no probe ever meets a gap. */
@@ -61,9 +68,11 @@ export class SlotIndex {
 /** 2^32 divided by the golden ratio: its product's upper bits spread runs and strides of keys evenly. */
 export const SPREAD = 0x9e3779b1
 
-function put(entries: Int32Array, mask: number, shift: number, tag: number, value: number): void {
-  let entry = Math.imul(tag, SPREAD) >>> shift
+function put(entries: Int32Array, mask: number, shift: number, tag: number, value: number): number {
+  const home = Math.imul(tag, SPREAD) >>> shift
+  let entry = home
   while (entries[entry * 2 + 1] !== 0) entry = (entry + 1) & mask
   entries[entry * 2] = tag
   entries[entry * 2 + 1] = value
+  return (entry - home) & mask
 }

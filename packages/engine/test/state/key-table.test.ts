@@ -74,6 +74,19 @@ describe('key table', () => {
     )
   })
 
+  it('survives strings made to collide', () => {
+    // As in Java, 'Aa' and 'BB' have one hash; so have all strings of them of the same length.
+    let colliding = ['']
+    for (let i = 0; i < 8; i++) colliding = colliding.flatMap((text) => [`${text}Aa`, `${text}BB`])
+    colliding = colliding.flatMap((text) => [text, `a${text}`])
+    const table = new AdaptiveKeyTable(128)
+    const keys = ['first', 'a string of more than sixteen characters', ...colliding]
+    keys.forEach((key, slot) => expect(table.slotOf(key)).toBe(slot))
+    keys.forEach((key, slot) => expect(table.find(key)).toBe(slot))
+    for (const key of keys.slice(100)) table.remove(table.find(key))
+    keys.forEach((key, slot) => expect(table.find(key)).toBe(slot < 100 ? slot : -1))
+  })
+
   it('finds strings by their UTF-8 bytes, among slots that come and go', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 3 }), fc.constantFrom('a', 'ab', 'é'))
     fc.assert(

@@ -2,18 +2,19 @@ import type { AdaptiveKeyTable } from '../../state/adaptive-key-table.ts'
 import type { Pane } from './pane.ts'
 
 /** Sweeping for fewer keys is not worth it. */
-const FEWEST = 2048
+const FEWEST = 1024
 
 /**
  * Removes keys that are in no pane. Keys that come back with the next window should not be removed and added each time,
- * so a key goes when two sweeps have found it in no pane, and a sweep is due when the table has twice the keys that the
- * last one left. So the table grows to a few times what is in use at once, and no further.
+ * so a key goes when two sweeps have found it in no pane, and a sweep is due when as many keys have been added as the
+ * last one found in use. So the table has at most about three times the keys that are in use.
  */
 export class KeyUsage {
   readonly #keys: AdaptiveKeyTable
   /** By slot: 1 when the last sweep found the key in no pane. */
   #idle = new Uint8Array(0)
-  #limit = FEWEST
+  #sizeAfterSweep = 0
+  #inUse = 0
   #removed = 0
 
   constructor(keys: AdaptiveKeyTable) {
@@ -25,21 +26,22 @@ export class KeyUsage {
     return this.#removed
   }
 
-  /** Removes keys when it is time to. Not while somebody remembers a slot that is in no pane. */
+  /** Removes keys when it is time to: after windows have fired, while their panes are still there. */
   sweep(panes: Iterable<Pane>): void {
     const keys = this.#keys
-    if (keys.size <= this.#limit) return
+    if (keys.size - this.#sizeAfterSweep <= Math.max(FEWEST, this.#inUse)) return
     const used = usedSlots(panes, keys.capacity)
     const idle = new Uint8Array(keys.capacity)
+    this.#inUse = 0
     for (const slot of keys.slots()) {
-      if (used[slot] === 1) continue
-      if (slot < this.#idle.length && this.#idle[slot] === 1) {
+      if (used[slot] === 1) this.#inUse++
+      else if (slot < this.#idle.length && this.#idle[slot] === 1) {
         keys.remove(slot)
         this.#removed++
       } else idle[slot] = 1
     }
     this.#idle = idle
-    this.#limit = Math.max(FEWEST, keys.size * 2)
+    this.#sizeAfterSweep = keys.size
   }
 }
 

@@ -84,8 +84,8 @@ export class PaneAggregateOperator implements Operator {
     if (timestamp >= this.#nextTime) {
       if (this.#plan.geometry.shared) this.#fireShared()
       else this.#fireAll()
-      this.#dispose()
       this.usage.sweep(this.#panes.values())
+      this.#dispose()
       this.#buffers.flush()
     }
     // The records of a pane that has fired now belong to a window that fires again.
