@@ -78,20 +78,28 @@ export class FarTimers {
   }
 }
 
-/** Drops what is no longer registered, and doubles (a timer deleted and registered again is there twice). */
+/** Drops what is no longer registered, and doubles: a timer that was deleted and registered again is there twice. */
 function compact(bucket: Bucket, isRegistered: (slot: number, timestamp: number) => boolean): void {
+  const { slots, times, time } = bucket
+  let kept = 0
+  for (let i = 0; i < slots.length; i++) {
+    const slot = slots[i] as number
+    if (!isRegistered(slot, times === undefined ? time : (times[i] as number))) continue
+    if (times !== undefined) times[kept] = times[i] as number
+    slots[kept++] = slot
+  }
+  slots.length = kept
+  if (times !== undefined) times.length = kept
+  if (kept > bucket.live) dropDoubles(bucket)
+}
+
+function dropDoubles(bucket: Bucket): void {
   const slots = bucket.slots
   const times = bucket.times ?? Array.from(slots, () => bucket.time)
-  const order = Array.from(slots, (_, i) => i)
-  order.sort((a, b) => (times[a] as number) - (times[b] as number) || (slots[a] as number) - (slots[b] as number))
-  const kept: { slot: number; time: number }[] = []
-  for (const i of order) {
-    const slot = slots[i] as number
-    const time = times[i] as number
-    const last = kept.at(-1)
-    if (isRegistered(slot, time) && (last?.slot !== slot || last.time !== time)) kept.push({ slot, time })
-  }
+  const entries = slots.map((slot, i) => ({ slot, time: times[i] as number }))
+  entries.sort((a, b) => a.time - b.time || a.slot - b.slot)
+  const single = entries.filter(({ slot, time }, i) => slot !== entries[i - 1]?.slot || time !== entries[i - 1]?.time)
   slots.length = 0
-  for (const { slot } of kept) slots.push(slot)
-  if (bucket.times !== undefined) bucket.times = kept.map(({ time }) => time)
+  for (const { slot } of single) slots.push(slot)
+  if (bucket.times !== undefined) bucket.times = single.map(({ time }) => time)
 }
