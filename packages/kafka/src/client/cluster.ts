@@ -4,6 +4,7 @@ import { FindCoordinator, Metadata } from '../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import { BrokerConnection } from './connection.ts'
 import { ClientClosedError, ConnectionError } from './errors.ts'
+import { FramePool } from './frame-pool.ts'
 import { ClusterMetadata, type TopicMetadata } from './metadata.ts'
 import type { Address, ResolvedClientOptions } from './options.ts'
 import { backoff, Pulse, retry } from './waiting.ts'
@@ -23,7 +24,9 @@ interface Link {
  * A broker answers the requests of one connection one after the other. What it may hold back for long, fetches and the
  * requests of a group, therefore goes over connections of its own.
  */
-export type Lane = 'common' | 'fetch' | 'group'
+export type Lane = 'common' | 'group' | FetchLane
+/** Two, so that a partition that was just sought or resumed need not wait for one that waits for records. */
+export type FetchLane = 'fetch' | 'secondFetch'
 
 export interface SendOptions {
   timeoutMs?: number
@@ -40,6 +43,8 @@ export type Body<A extends Api> = RequestInputOf<A> | ((version: number) => Requ
  */
 export class Cluster {
   readonly metadata = new ClusterMetadata()
+  /** Memory of large answers to fetches. */
+  readonly framePool = new FramePool()
   /** Told after each update of the metadata. */
   readonly metadataUpdated: Pulse
   onMetadata: (() => void) | undefined
@@ -298,6 +303,7 @@ export class Cluster {
         connectTimeoutMs: socketConnectionSetupTimeoutMs,
         requestTimeoutMs,
         maxFrameBytes,
+        framePool: link.lane === 'fetch' || link.lane === 'secondFetch' ? this.framePool : undefined,
       })
       if (this.#closed) {
         connection.close()

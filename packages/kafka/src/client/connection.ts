@@ -4,6 +4,7 @@ import type { Api, RequestInputOf, ResponseOf, Versions } from '../codec/schema.
 import { ApiVersions } from '../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import { ConnectionError } from './errors.ts'
+import type { FramePool } from './frame-pool.ts'
 import { FrameReader } from './frame-reader.ts'
 
 /** What brokers log as this client's name and version (KIP-511). */
@@ -20,6 +21,8 @@ export interface BrokerConnectionOptions {
   requestTimeoutMs: number
   /** The largest response that is accepted, bytes. */
   maxFrameBytes: number
+  /** Where the memory of large answers comes from. */
+  framePool?: FramePool | undefined
 }
 
 interface PendingRequest {
@@ -60,6 +63,7 @@ export class BrokerConnection {
     this.#reader = new FrameReader({
       maxFrameBytes: options.maxFrameBytes,
       onFrame: (frame) => this.#answer(frame),
+      pool: options.framePool,
     })
   }
 

@@ -24,6 +24,7 @@ export class ConsumerRecord extends LogRecord {
  *   indexRecords(batches.bytes, at, index)
  *   for (let i = 0; i < index.count; i++) if (index.offsets[i] >= batches.fetchOffset) …
  * }
+ * batches.release()
  */
 export interface PartitionBatches {
   readonly topic: string
@@ -39,4 +40,9 @@ export interface PartitionBatches {
   readonly lastStableOffset: number
   /** The first offset that the partition still has; -1 when the broker does not say. */
   readonly logStartOffset: number
+  /**
+   * Gives the memory back for the next fetch: `bytes`, and whatever still refers to them, may be overwritten from now on.
+   * Optional, but it saves more than half of what a fetch costs.
+   */
+  release(): void
 }

@@ -26,6 +26,8 @@ export interface FetchedPartitionOptions {
   abortedTransactions: readonly { producerId: number; firstOffset: number }[]
   checkCrcs: boolean
   maxDecompressedBytes: number
+  /** Says that the bytes are no longer used. */
+  release: () => void
 }
 
 /** One partition's part of a fetch response, and how far it has been taken out. */
@@ -85,7 +87,7 @@ export class FetchedPartition {
    * @throws {MillraceError} KAFKA_CORRUPT_BATCH
    */
   takeBatches(): PartitionBatches | undefined {
-    const { topic, partition, bytes, highWatermark, lastStableOffset, logStartOffset } = this.#options
+    const { topic, partition, bytes, highWatermark, lastStableOffset, logStartOffset, release } = this.#options
     if (this.#isInBatch) {
       this.#at = this.#batchStart
       this.#isInBatch = false
@@ -98,7 +100,10 @@ export class FetchedPartition {
       // What comes before a bad batch is handed out first; the next call meets it again.
       if (starts.length === 0) throw error
     }
-    if (this.position === fetchOffset && starts.length === 0) return undefined
+    if (this.position === fetchOffset && starts.length === 0) {
+      release()
+      return undefined
+    }
     return {
       topic,
       partition,
@@ -109,6 +114,7 @@ export class FetchedPartition {
       highWatermark,
       lastStableOffset,
       logStartOffset,
+      release,
     }
   }
 

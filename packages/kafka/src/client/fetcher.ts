@@ -1,11 +1,12 @@
 import { MillraceError } from '@millrace/std'
 import { Fetch, type FetchResponse } from '../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, FetchLane } from './cluster.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
 import { isRetriable } from './errors.ts'
 import { FetchedPartition } from './fetched-partition.ts'
+import { FrameLease } from './frame-pool.ts'
 import { uuidKey } from './metadata.ts'
 import { type PartitionState, partitionKey, type SubscriptionState } from './subscription.ts'
 import { backoff } from './waiting.ts'
@@ -27,16 +28,17 @@ export interface FetcherOptions {
 }
 
 /**
- * Fetches ahead: for each partition at most one answer is on its way or waits to be handed out, and for each broker one
- * request is under way. That bounds the memory to `fetchMaxBytes` per broker, and the next request travels while the
- * last answer is worked on.
+ * Fetches ahead: for each partition at most one answer is on its way or waits to be handed out. For each broker one
+ * request is under way, and a second one if a partition was sought, resumed or assigned since. That bounds the memory,
+ * and the next request travels while the last answer is worked on.
  */
 export class Fetcher {
   readonly #cluster: Cluster
   readonly #subscription: SubscriptionState
   readonly #options: ResolvedConsumerOptions
   readonly #onChange: () => void
-  readonly #busyNodes = new Set<number>()
+  /** Requests under way to each broker. */
+  readonly #busy = new Map<number, Set<FetchLane>>()
   readonly #errors: Error[] = []
 
   constructor({ cluster, subscription, options, onChange }: FetcherOptions) {
@@ -95,7 +97,7 @@ export class Fetcher {
     const byNode = new Map<number, PartitionState[]>()
     const waiting = this.#nodesWithData()
     for (const state of this.#subscription) {
-      if (state.position === undefined || state.isPaused || state.fetched || state.isFetching) continue
+      if (state.position === undefined || state.isPaused || state.fetched || state.request) continue
       if (state.retryAt > now) continue
       const leader = this.#cluster.metadata.partition(state.topic, state.partition)?.leader ?? -1
       if (leader < 0) {
@@ -103,12 +105,12 @@ export class Fetcher {
         this.#cluster.requestRefresh()
         continue
       }
-      if (this.#busyNodes.has(leader) || waiting.has(leader)) continue
+      if (waiting.has(leader) || this.#freeLane(leader) === undefined) continue
       const states = byNode.get(leader)
       if (states) states.push(state)
       else byNode.set(leader, [state])
     }
-    for (const [nodeId, states] of byNode) void this.#fetch(nodeId, states)
+    for (const [nodeId, states] of byNode) void this.#fetch(nodeId, this.#freeLane(nodeId) as FetchLane, states)
   }
 
   /**
@@ -127,7 +129,7 @@ export class Fetcher {
   /** Whether some partition waits for a pause to end or for a leader: then there is nothing that would wake a poll. */
   get hasStalled(): boolean {
     for (const state of this.#subscription) {
-      if (!state.isPaused && !state.isFetching && !state.fetched) return true
+      if (!state.isPaused && !state.request && !state.fetched) return true
     }
     return false
   }
@@ -141,51 +143,55 @@ export class Fetcher {
     this.#subscription.moveToEnd(state)
   }
 
-  async #fetch(nodeId: number, states: readonly PartitionState[]): Promise<void> {
-    this.#busyNodes.add(nodeId)
-    const positions = new Map<string, number>()
-    for (const state of states) {
-      state.isFetching = true
-      positions.set(partitionKey(state), state.position as number)
-    }
+  #freeLane(nodeId: number): FetchLane | undefined {
+    const busy = this.#busy.get(nodeId)
+    if (!busy?.has('fetch')) return 'fetch'
+    return busy.has('secondFetch') ? undefined : 'secondFetch'
+  }
+
+  async #fetch(nodeId: number, lane: FetchLane, states: readonly PartitionState[]): Promise<void> {
+    const busy = this.#busy.get(nodeId) ?? new Set()
+    this.#busy.set(nodeId, busy.add(lane))
+    const request = {}
+    for (const state of states) state.request = request
+    // A seek or a rebalance in the meantime makes an answer worthless.
+    const isWanted = (state: PartitionState) => state.request === request && this.#subscription.isCurrent(state)
     try {
-      const { response, nameOf } = await this.#request(nodeId, states)
+      const { response, nameOf } = await this.#request(nodeId, lane, states)
       if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode, 'Fetching')
-      const byKey = new Map(states.map((state) => [partitionKey(state), state]))
+      const byKey = new Map(states.filter(isWanted).map((state) => [partitionKey(state), state]))
+      let lease: FrameLease | undefined
       for (const topic of response.responses) {
         const name = nameOf(topic)
         if (name === undefined) continue
         for (const answer of topic.partitions) {
-          const key = partitionKey({ topic: name, partition: answer.partitionIndex })
-          const state = byKey.get(key)
-          // A seek or a rebalance in the meantime makes the answer worthless.
-          if (!state || !this.#subscription.isCurrent(state) || state.position !== positions.get(key)) continue
-          this.#arrive(state, answer)
+          if (answer.records) lease ??= new FrameLease(this.#cluster.framePool, answer.records.buffer)
+          const state = byKey.get(partitionKey({ topic: name, partition: answer.partitionIndex }))
+          if (state) this.#arrive(state, answer, lease)
         }
       }
     } catch (error) {
-      for (const state of states) this.#rest(state)
-      if (!isRetriable(error)) this.#fail(error as Error)
+      for (const state of states) if (isWanted(state)) this.#rest(state)
+      if (!isRetriable(error)) this.#errors.push(error as Error)
       else this.#cluster.requestRefresh()
     } finally {
-      this.#busyNodes.delete(nodeId)
-      for (const state of states) state.isFetching = false
+      busy.delete(lane)
+      for (const state of states) if (state.request === request) state.request = undefined
       this.#onChange()
     }
   }
 
-  async #request(nodeId: number, states: readonly PartitionState[]) {
+  async #request(nodeId: number, lane: FetchLane, states: readonly PartitionState[]) {
     const { metadata } = this.#cluster
     const options = this.#options
-    const connection =
-      this.#cluster.liveConnection(nodeId, 'fetch') ?? (await this.#cluster.connection(nodeId, 'fetch'))
+    const connection = this.#cluster.liveConnection(nodeId, lane) ?? (await this.#cluster.connection(nodeId, lane))
     const byTopic = new Map<string, FetchEntry[]>()
     for (const state of states) {
       const leaderEpoch = metadata.partition(state.topic, state.partition)?.leaderEpoch ?? -1
       const entry = {
         partition: state.partition,
         currentLeaderEpoch: leaderEpoch,
-        // A seek while the connection was made shows in the answer's check.
+        // After a seek while the connection was made, the answer is not wanted anyway.
         fetchOffset: state.position ?? 0,
         partitionMaxBytes: options.maxPartitionFetchBytes,
       }
@@ -216,13 +222,13 @@ export class Fetcher {
     return { response, nameOf }
   }
 
-  #arrive(state: PartitionState, answer: FetchedAnswer): void {
+  #arrive(state: PartitionState, answer: FetchedAnswer, lease: FrameLease | undefined): void {
     const { topic, partition } = state
     switch (answer.errorCode) {
       case ErrorCode.NONE: {
         state.failures = 0
         state.highWatermark = answer.highWatermark
-        if (!answer.records || answer.records.byteLength === 0) return
+        if (!answer.records || !lease || answer.records.byteLength === 0) return
         const { checkCrcs, maxDecompressedBytes, isolationLevel } = this.#options
         state.fetched = new FetchedPartition({
           topic,
@@ -235,6 +241,7 @@ export class Fetcher {
           abortedTransactions: isolationLevel === 'read_committed' ? (answer.abortedTransactions ?? []) : [],
           checkCrcs,
           maxDecompressedBytes,
+          release: lease.share(),
         })
         return
       }
@@ -258,7 +265,9 @@ export class Fetcher {
       }
       default:
         this.#rest(state)
-        this.#fail(new KafkaError(answer.errorCode, `Fetching ${topic}-${partition} at offset ${state.position}`))
+        this.#errors.push(
+          new KafkaError(answer.errorCode, `Fetching ${topic}-${partition} at offset ${state.position}`),
+        )
     }
   }
 
@@ -269,7 +278,7 @@ export class Fetcher {
       return
     }
     this.#rest(state)
-    this.#fail(
+    this.#errors.push(
       new MillraceError('KAFKA_OFFSET_OUT_OF_RANGE', {
         message: `Offset ${state.position} of ${partitionKey(state)} is not there (any more).`,
         fix: 'Seek to an offset that exists, or set autoOffsetReset to earliest or latest.',
@@ -282,9 +291,5 @@ export class Fetcher {
     state.failures++
     const pause = backoff(system.random, state.failures, retryBackoffMs, retryBackoffMaxMs)
     state.retryAt = system.clock.monotonic() + pause
-  }
-
-  #fail(error: Error): void {
-    this.#errors.push(error)
   }
 }

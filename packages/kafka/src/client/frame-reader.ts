@@ -1,4 +1,5 @@
 import { ConnectionError } from './errors.ts'
+import type { FramePool } from './frame-pool.ts'
 
 const CHUNK_BYTES = 64 * 1024
 /** When less than this is free at the end of a chunk, reading goes on in a new one. */
@@ -10,11 +11,12 @@ const MIN_FRAME_BYTES = 4
 /**
  * Cuts what comes from a connection into frames, with no copy: small frames stay in the chunk they were read into, one
  * that is larger than what is left of the chunk is read straight into a buffer of its size. A chunk is never reused, so
- * frames stay valid as long as somebody holds them.
+ * frames stay valid as long as somebody holds them; with a pool, large ones until their memory is given back to it.
  */
 export class FrameReader {
   readonly #maxFrameBytes: number
   readonly #onFrame: (frame: Buffer) => void
+  readonly #pool: FramePool | undefined
   #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   /** What lies in the chunk and is not part of a complete frame. */
   #start = 0
@@ -23,9 +25,10 @@ export class FrameReader {
   #large: Buffer | undefined
   #filled = 0
 
-  constructor(options: { maxFrameBytes: number; onFrame: (frame: Buffer) => void }) {
+  constructor(options: { maxFrameBytes: number; onFrame: (frame: Buffer) => void; pool?: FramePool | undefined }) {
     this.#maxFrameBytes = options.maxFrameBytes
     this.#onFrame = options.onFrame
+    this.#pool = options.pool
   }
 
   /** Where the next bytes go. */
@@ -64,7 +67,7 @@ export class FrameReader {
   }
 
   #startLarge(bodyStart: number, size: number): void {
-    const frame = Buffer.allocUnsafeSlow(size)
+    const frame = this.#pool?.take(size) ?? Buffer.allocUnsafeSlow(size)
     this.#filled = this.#chunk.copy(frame, 0, bodyStart, this.#end)
     this.#large = frame
     this.#start = this.#end

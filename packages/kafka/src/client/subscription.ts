@@ -16,7 +16,8 @@ export class PartitionState implements TopicPartition {
   isPaused = false
   /** Came with an answer and is not handed out yet. */
   fetched: FetchedPartition | undefined
-  isFetching = false
+  /** The request that brings its next records; another one's answer does not count. */
+  request: object | undefined
   /** On the monotonic clock: after a failure it is left alone until then. */
   retryAt = 0
   failures = 0
@@ -30,13 +31,18 @@ export class PartitionState implements TopicPartition {
   seek(position: number): void {
     this.position = position
     this.reset = undefined
-    this.fetched = undefined
+    this.#drop()
   }
 
   seekToEnd(reset: OffsetReset): void {
     this.position = undefined
     this.reset = reset
+    this.#drop()
+  }
+
+  #drop(): void {
     this.fetched = undefined
+    this.request = undefined
   }
 }
 
