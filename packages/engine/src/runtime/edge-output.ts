@@ -1,7 +1,7 @@
 import type { Batch, ObjectBatch } from '../element/batch.ts'
 import { endOfInput, statusActive, statusIdle, type StreamElement, watermark } from '../element/element.ts'
 import type { JobEdge } from '../plan/job-graph.ts'
-import { type Channel, channelBatchSize } from './channel.ts'
+import { type Channel, channelBatchSize, type ChannelOrigin } from './channel.ts'
 import { createPartitioner, type Partitioner } from './partitioner.ts'
 
 /**
@@ -14,6 +14,10 @@ export class EdgeOutput {
   readonly #partitioner: Partitioner
   readonly #wrap: (cause: unknown, batch: Batch, index: number) => Error
   readonly #cursor = { index: -1 }
+  /** The first record of the batch at hand, and which channels' batches know it. */
+  #origin: string | undefined
+  #inputs = 0
+  readonly #knownInput: Float64Array
   #targets = new Int32Array(channelBatchSize)
 
   /** `channels`: those that this subtask sends to, in the order of the subtasks at the other end. */
@@ -25,6 +29,7 @@ export class EdgeOutput {
   ) {
     this.#channels = channels
     this.#open = channels.map(() => undefined)
+    this.#knownInput = new Float64Array(channels.length)
     this.#partitioner = createPartitioner(edge.partitioning, channels.length, maxParallelism)
     this.#wrap = wrap
   }
@@ -36,6 +41,9 @@ export class EdgeOutput {
   }
 
   batch(batch: ObjectBatch): void {
+    if (batch.length === 0) return
+    this.#inputs++
+    this.#origin = batch.origin?.describe(0)
     if (this.#channels.length === 1) {
       this.#appendAll(0, batch)
     } else if (this.#partitioner.broadcast) {
@@ -97,8 +105,13 @@ export class EdgeOutput {
     if (open === undefined) {
       open = (this.#channels[channel] as Channel).takeBatch()
       this.#open[channel] = open
+      this.#knownInput[channel] = 0
     }
     const at = open.length
+    if (this.#knownInput[channel] !== this.#inputs) {
+      this.#knownInput[channel] = this.#inputs
+      if (this.#origin !== undefined) (open.origin as ChannelOrigin).add(at, this.#origin)
+    }
     open.values[at] = value
     open.timestamps[at] = timestamp
     open.length = at + 1

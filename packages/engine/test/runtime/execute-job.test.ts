@@ -225,6 +225,29 @@ describe('an endless job', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('is not held back by a subtask that has nothing to read', async () => {
+    const { clock, system } = manualSystem()
+    const input = new FedSource<number>()
+    const counts = collectSink<WindowCount<string>>()
+    const definition = job('idle subtask', { parallelism: 3 }, (env) => {
+      env
+        .fromSource(input.source, { watermarks: { timestamp: (value) => value } })
+        .keyBy(() => 'all')
+        .window(tumbling(10))
+        .count()
+        .sinkTo(counts)
+    })
+    const starting = executeJob(definition, { system })
+    await clock.settle()
+    const handle = await starting
+    input.push(1, 5, 12)
+    await clock.advanceAsync(200)
+    expect(counts.values).toEqual([{ key: 'all', start: 0, end: 10, count: 2 }])
+    const canceling = handle.cancel()
+    await clock.settle()
+    await canceling
+  })
+
   it('reads no further while a sink has too much under way', async () => {
     const { clock, system } = manualSystem()
     const input = new FedSource<number>()
@@ -325,6 +348,22 @@ describe('a job that fails', () => {
         .sinkTo(new SlowSink())
     }, input)
     expect(error).toMatchObject({ operator: 'picky', record: 'a timer' })
+  })
+
+  it('says about where a record came from when it has crossed an edge', async () => {
+    const input = new FedSource<number>()
+    const error = await failing((env) => {
+      env
+        .fromSource(input.source)
+        .rebalance()
+        .map((value) => {
+          if (value === 3) throw new Error('no')
+          return value
+        })
+        .setParallelism(2)
+        .sinkTo(new SlowSink())
+    }, input)
+    expect(error).toMatchObject({ operator: 'map', record: 'fed record 0, or one that was read soon after it' })
   })
 
   it('refuses keys that cannot be keys', async () => {
