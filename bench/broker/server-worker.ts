@@ -6,10 +6,12 @@ import { startBareServer, type BareKind } from './bare-server.ts'
 export interface ServerSpec {
   readonly kind: 'broker' | BareKind
   readonly folder: string
+  /** Configuration of the broker. */
+  readonly config?: Readonly<Record<string, string>>
 }
 
-const { kind, folder } = workerData as ServerSpec
-const server = kind === 'broker' ? await startBroker({ port: 0, data: folder }) : await startBareServer(kind, folder)
+const { kind, folder, config = {} } = workerData as ServerSpec
+const server = kind === 'broker' ? await startBroker({ port: 0, data: folder, config }) : await startBareServer(kind, folder)
 parentPort?.postMessage({ port: server.port })
 parentPort?.on('message', async (message: 'close' | 'cpu') => {
   if (message === 'cpu') {

@@ -68,13 +68,13 @@ export class Dispatcher implements RequestHandler, Client {
     this.#repeats = repeats
   }
 
-  request(frame: Uint8Array, responses: ResponseOrder): void {
+  request(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): void {
     this.#options.metrics.requests++
     if (this.#repeats) {
-      if (this.#repeats.take(frame, responses)) return
+      if (this.#repeats.take(bytes, start, end, responses)) return
       this.#repeats.interrupted()
     }
-    this.#serve(frame, responses.open())
+    this.#serve(bytes.subarray(start, end), responses.open())
   }
 
   #serve(frame: Uint8Array, slot: ResponseSlot): void {

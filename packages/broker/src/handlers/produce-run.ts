@@ -47,24 +47,19 @@ export class RepeatedProduces implements RepeatedRequests {
     for (const { partitionData } of request.topicData) for (const data of partitionData) data.records = null
   }
 
-  take(frame: Uint8Array, responses: ResponseOrder): boolean {
+  take(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): boolean {
     if (this.#partition.isDeleted) return false
-    const start = this.#recordsStart(frame)
-    if (start < 0) return false
-    const end = frame.byteLength - this.#suffix.byteLength
+    const recordsStart = this.#recordsStart(bytes, start, end)
+    if (recordsStart < 0) return false
     let run = this.#run
     if (!run) {
-      run = new ProduceRun(this.#request, this.#version, this.#partition, responses.open())
+      run = new ProduceRun(this.#request, this.#version, this.#partition, responses.open(), this.#onAppended)
       this.#run = run
     }
-    run.add(
-      new Uint8Array(frame.buffer, frame.byteOffset + start, end - start),
-      readInt32(frame, beforeCorrelationId),
-      this.#batcher,
-      () => {
-        this.#run = undefined
-      },
-    )
+    const size = end - this.#suffix.byteLength - recordsStart
+    const records = new Uint8Array(bytes.buffer, bytes.byteOffset + recordsStart, size)
+    run.add(readInt32(bytes, start + beforeCorrelationId))
+    this.#batcher.add(this.#partition, records, run)
     return true
   }
 
@@ -72,26 +67,27 @@ export class RepeatedProduces implements RepeatedRequests {
     this.#run = undefined
   }
 
+  readonly #onAppended = (): void => {
+    this.#run = undefined
+  }
+
   /** Where the records begin, or -1 when the request is not like the first. */
-  #recordsStart(frame: Uint8Array): number {
+  #recordsStart(bytes: Uint8Array, start: number, end: number): number {
     const prefix = this.#prefix
     const suffix = this.#suffix
     const length = prefix.byteLength
-    const end = frame.byteLength - suffix.byteLength
-    if (end < length + 4) return -1
-    for (let i = 0; i < beforeCorrelationId; i++) if (frame[i] !== prefix[i]) return -1
-    for (let i = afterCorrelationId; i < length; i++) if (frame[i] !== prefix[i]) return -1
-    for (let i = 0; i < suffix.byteLength; i++) if (frame[end + i] !== suffix[i]) return -1
-    if (!this.#isFlexible) {
-      const start = length + 4
-      return readInt32(frame, length) === end - start ? start : -1
-    }
+    const recordsEnd = end - suffix.byteLength
+    if (recordsEnd < start + length + 4) return -1
+    for (let i = 0; i < beforeCorrelationId; i++) if (bytes[start + i] !== prefix[i]) return -1
+    for (let i = afterCorrelationId; i < length; i++) if (bytes[start + i] !== prefix[i]) return -1
+    for (let i = 0; i < suffix.byteLength; i++) if (bytes[recordsEnd + i] !== suffix[i]) return -1
+    let at = start + length
+    if (!this.#isFlexible) return readInt32(bytes, at) === recordsEnd - at - 4 ? at + 4 : -1
     let size = 0
-    let at = length
     for (let shift = 0; shift < 28; shift += 7) {
-      const byte = frame[at++] as number
+      const byte = bytes[at++] as number
       size |= (byte & 0x7f) << shift
-      if (byte < 0x80) return size - 1 === end - at && size > 1 ? at : -1
+      if (byte < 0x80) return size > 1 && size - 1 === recordsEnd - at ? at : -1
     }
     return -1
   }
@@ -105,21 +101,26 @@ class ProduceRun implements AppendTarget {
   readonly #slot: ResponseSlot
   readonly #correlationIds: number[] = []
   readonly #results: AppendResult[] = []
-  #onAppended: () => void = () => {}
+  readonly #onAppended: () => void
 
-  constructor(request: ProduceRequest, version: number, partition: Partition, slot: ResponseSlot) {
+  /** `onAppended`: nothing can be added any more. */
+  constructor(
+    request: ProduceRequest,
+    version: number,
+    partition: Partition,
+    slot: ResponseSlot,
+    onAppended: () => void,
+  ) {
     this.#request = request
     this.#version = version
     this.#partition = partition
     this.#slot = slot
+    this.#onAppended = onAppended
   }
 
-  /** `onAppended`: nothing can be added any more. */
-  add(records: Uint8Array, correlationId: number, batcher: ProduceBatcher, onAppended: () => void): void {
+  add(correlationId: number): void {
     if (this.#correlationIds.length > 0) this.#slot.share()
-    else this.#onAppended = onAppended
     this.#correlationIds.push(correlationId)
-    batcher.add(this.#partition, records, this)
   }
 
   appended(result: AppendResult): void {

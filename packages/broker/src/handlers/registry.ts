@@ -36,8 +36,8 @@ export interface Client {
 
 /** Serves requests that are like the one before, without decoding them. */
 export interface RepeatedRequests {
-  /** False: it is another request. True: it was taken, and has a place among the responses, or shares its last one. */
-  take(frame: Uint8Array, responses: ResponseOrder): boolean
+  /** `bytes[start, end)` is a request. False: it is another one. True: it was taken, and has a place among the responses, or shares its last one. */
+  take(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): boolean
   /** Another request has taken its place: no more can share the last one. */
   interrupted(): void
 }

@@ -8,10 +8,10 @@ import { ResponseQueue } from './response-queue.ts'
 /** Who answers the requests of one connection. */
 export interface RequestHandler {
   /**
-   * One request. Its bytes are lent until {@link endOfRead} has returned. It takes a place among the responses before it
-   * returns; the answer may come now or later.
+   * One request, `bytes[start, end)`, lent until {@link endOfRead} has returned. It takes a place among the responses
+   * before it returns; the answer may come now or later.
    */
-  request(frame: Uint8Array, responses: ResponseOrder): void
+  request(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): void
   /** All requests that one read brought were handed over. */
   endOfRead(): void
   /** The connection is gone; answers that still come are dropped. */
@@ -101,10 +101,10 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
     this.#write()
   }
 
-  frame(bytes: Uint8Array): void {
+  frame(bytes: Uint8Array, start: number, end: number): void {
     if (this.#closed || this.#ending) return
     this.framesReceived++
-    this.#requests.request(bytes, this.#queue)
+    this.#requests.request(bytes, start, end, this.#queue)
   }
 
   endOfRead(): void {

@@ -7,8 +7,8 @@ export class FrameError extends Error {
 
 /** Receives what a read brought. The bytes are lent: they are gone when {@link FrameSink.endOfRead} has returned. */
 export interface FrameSink {
-  /** One request without its length prefix. */
-  frame(bytes: Uint8Array): void
+  /** One request without its length prefix: `bytes[start, end)`. */
+  frame(bytes: Uint8Array, start: number, end: number): void
   /** After the last complete frame of a read: the time to do what was put off for the whole read. */
   endOfRead(): void
 }
@@ -94,7 +94,7 @@ export class FrameReader {
       while (end - position >= lengthBytes) {
         total = this.#frameLength(bytes, position)
         if (position + total > end) break
-        sink.frame(bytes.subarray(position + lengthBytes, position + total))
+        sink.frame(bytes, position + lengthBytes, position + total)
         position += total
       }
     } catch (cause) {

@@ -21,7 +21,7 @@ function feed(stream: Buffer, reads: readonly number[], maxFrameBytes = 100_000_
   const frames: Buffer[] = []
   let lent: Uint8Array[] = []
   const sink = {
-    frame: (bytes: Uint8Array) => lent.push(bytes),
+    frame: (bytes: Uint8Array, start: number, end: number) => lent.push(bytes.subarray(start, end)),
     endOfRead: () => {
       for (const bytes of lent) frames.push(Buffer.from(bytes))
       lent = []
@@ -85,7 +85,7 @@ describe('FrameReader', () => {
       const all = Buffer.concat([good, bad])
       reader.buffer().set(all)
       expect(() =>
-        reader.received(all.length, { frame: (bytes) => seen.push(bytes.byteLength), endOfRead: () => {} }),
+        reader.received(all.length, { frame: (_bytes, start, end) => seen.push(end - start), endOfRead: () => {} }),
       ).toThrow(FrameError)
       expect(seen).toEqual([10])
     },
