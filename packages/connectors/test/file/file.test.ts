@@ -1,5 +1,5 @@
 import { fileSink, type FileSinkOptions, fileSource, json, text } from '@millrace/connectors'
-import { collectSink, executeJob, job, type JobHandle, schema, type Source } from '@millrace/engine'
+import { collectSink, executeJob, job, type JobHandle, schema, type Sink, type Source } from '@millrace/engine'
 import { bytesToString, type FileSystem, hostSystem, type System, utf8 } from '@millrace/std'
 import { ManualClock, MemoryFileSystem } from '@millrace/testing'
 import fc from 'fast-check'
@@ -144,7 +144,7 @@ describe('fileSink()', () => {
       env
         .fromCollection(records, { parallelism: 1 })
         .rebalance()
-        .sinkTo(fileSink(options as never))
+        .sinkTo(fileSink(options as never) as unknown as Sink<T>)
     })
     const handle = await executeJob(definition, { system: { ...hostSystem, fileSystem: fs }, parallelism })
     await handle.result

@@ -115,7 +115,7 @@ describe('generatorSource()', () => {
     () => generatorSource({} as never),
     () => generatorSource({ generate: (i) => i, count: -1 }),
     () => generatorSource({ generate: (i) => i, ratePerSecond: 0 }),
-    () => generatorSource({ generate: (i) => i, rate: 5 } as never),
+    () => generatorSource({ generate: (i: number) => i, rate: 5 } as never),
     () => datagenSource({ fields: {} }),
     () => randomInt(5, 1),
     () => oneOf(),

@@ -171,16 +171,10 @@ const tops = bids
     },
   })
 same<typeof tops, DataStream<{ key: number; end: number; top: number }>>()
-env
-  .fromCollection([['a', 1] as [string, number]])
-  .keyBy((pair) => pair[0])
-  .window(tumbling('5 s'))
-  .sum(1)
+const pairs = env.fromCollection([['a', 1] as [string, number]]).keyBy((pair) => pair[0])
+pairs.window(tumbling('5 s')).sum(1)
 // @ts-expect-error the first is text
-env
-  .fromCollection([['a', 1] as [string, number]])
-  .keyBy((pair) => pair[0])
-  .sum(0)
+pairs.sum(0)
 
 // Process functions: state, timers and what comes out.
 const late = outputTag<string>('late')
