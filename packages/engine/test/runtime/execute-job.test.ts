@@ -3,6 +3,7 @@ import {
   executeJob,
   job,
   outputTag,
+  type StreamExecutionEnvironment,
   tumbling,
   UserFunctionError,
   valueState,
@@ -295,11 +296,8 @@ describe('an endless job', () => {
 })
 
 describe('a job that fails', () => {
-  const failing = async (
-    define: Parameters<typeof job>[1] & ((...args: never[]) => void),
-    input?: FedSource<number>,
-  ) => {
-    const handle = await executeJob(job('failing', define as never))
+  const failing = async (define: (env: StreamExecutionEnvironment) => void, input?: FedSource<number>) => {
+    const handle = await executeJob(job('failing', define))
     input?.push(1, 2, 3)
     return handle.result.then(
       () => undefined,
