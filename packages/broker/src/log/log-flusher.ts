@@ -3,16 +3,18 @@ import { type FileSystem, FileSystemError } from '@millrace/std'
 import { AckQueue, type FlushWaiter } from './ack-queue.ts'
 import { syncFile, writeFile } from './durable-file.ts'
 import type { Flushable, FlushScheduler } from './flush-scheduler.ts'
+import type { LogConfig } from './log-config.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import type { Segment } from './segment.ts'
 
 /** The log whose data is flushed. */
 export interface FlushHost {
   readonly folder: string
+  readonly config: LogConfig
   readonly endOffset: number
   readonly activeSegment: Segment
   /** Called after each flush, before those who wait are answered. */
-  flushedTo(offset: number): void
+  afterFlush(): void
   /** The flush failed; what it covered is in an unknown state. */
   flushFailed(cause: Error): void
 }
@@ -46,11 +48,14 @@ export class LogFlusher implements Flushable {
   #folderChanged = false
   #failed = false
   #running: Promise<void> | undefined
+  /** Acks up to here wait for a flush although the mode is `none`: flush.messages was reached. */
+  #requiredTo = -1
+  /** Wall clock of the first append after the last flush, or -1. */
+  #unflushedSince = -1
   /** What lies before is on the device. */
   flushedOffset: number
   /** Segments that end at or before need no check after a crash: their indexes and snapshots are on the device too. */
   recoveryPoint: number
-  flushes = 0
 
   constructor(options: {
     fileSystem: FileSystem
@@ -66,26 +71,47 @@ export class LogFlusher implements Flushable {
     this.recoveryPoint = options.recoveryPoint
   }
 
-  /** Asks for a flush that starts after this call. */
-  request(): void {
-    if (!this.#failed) this.#scheduler.request(this)
+  /** Something was appended: asks for a flush if the mode, or flush.messages, wants one. */
+  appended(now: number): void {
+    const { config, endOffset } = this.#host
+    if (this.#unflushedSince < 0) this.#unflushedSince = now
+    if (config.flush === 'sync') {
+      this.#request()
+    } else if (endOffset - this.flushedOffset >= config.flushMessages) {
+      this.#requiredTo = endOffset
+      this.#request()
+    }
   }
 
-  /** Calls `waiter` once when all before `endOffset` is on the device, or when that has failed. */
+  /** Asks for a flush if what was written waits for one for `forMs` milliseconds. */
+  requestIfOlder(forMs: number, now: number): void {
+    if (this.#unflushedSince >= 0 && now - this.#unflushedSince >= forMs) this.#request()
+  }
+
+  /** Calls `waiter` once when what lies before `endOffset` may be acknowledged, or when it never will be. */
   wait(endOffset: number, waiter: FlushWaiter): void {
-    if (this.#failed) waiter.flushed(ErrorCode.KAFKA_STORAGE_ERROR)
-    else if (endOffset <= this.flushedOffset) waiter.flushed(ErrorCode.NONE)
-    else {
+    if (this.#failed) {
+      waiter.flushed(ErrorCode.KAFKA_STORAGE_ERROR)
+    } else if (
+      endOffset <= this.flushedOffset ||
+      (this.#host.config.flush === 'none' && endOffset > this.#requiredTo)
+    ) {
+      waiter.flushed(ErrorCode.NONE)
+    } else {
       this.#acks.add(endOffset, waiter)
-      this.request()
+      this.#request()
     }
+  }
+
+  #request(): void {
+    if (!this.#failed) this.#scheduler.request(this)
   }
 
   /** The active segment was closed and a new one made. */
   sealed(segment: Segment, nextBase: number, snapshot: Uint8Array): void {
     this.#sealed.push({ segment, nextBase, snapshot })
     this.#folderChanged = true
-    this.request()
+    this.#request()
   }
 
   /** No flush succeeds any more: answers all who wait. */
@@ -129,9 +155,9 @@ export class LogFlusher implements Flushable {
       }
       if (active.unsynced) await active.sync()
       if (this.#failed) return
-      this.flushes++
+      this.#unflushedSince = -1
       if (target > this.flushedOffset) this.flushedOffset = target
-      this.#host.flushedTo(target)
+      this.#host.afterFlush()
       this.#acks.release(target, ErrorCode.NONE)
       for (const entry of sealed) await this.#advanceRecoveryPoint(entry)
     } catch (cause) {

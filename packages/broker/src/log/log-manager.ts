@@ -1,19 +1,15 @@
 import {
-  bytesEqual,
   type Clock,
   type FileSystem,
   FileSystemError,
-  type FolderLock,
   joinPath,
-  MillraceError,
-  parentOf,
   type Random,
   randomUuid,
   type TimerHandle,
   type Timers,
   uuidToString,
-  writeFileAtomic,
 } from '@millrace/std'
+import { DataFolder } from './data-folder.ts'
 import { replaceFile } from './durable-file.ts'
 import { FileHandles } from './file-handles.ts'
 import { FlushScheduler } from './flush-scheduler.ts'
@@ -24,14 +20,9 @@ import { PartitionLog } from './partition-log.ts'
 import type { LogListener } from './partition-log-options.ts'
 import { TailCacheBudget } from './tail-cache.ts'
 import {
-  cleanShutdownContent,
-  formatMetaProperties,
-  formatOffsetCheckpoint,
   formatPartitionMetadata,
   type MetaProperties,
   type OffsetCheckpoint,
-  parseMetaProperties,
-  parseOffsetCheckpoint,
   parsePartitionMetadata,
   readTextFile,
 } from './text-files.ts'
@@ -73,18 +64,15 @@ const parallelFolders = 16
  * await logs.close()
  */
 export class LogManager {
-  readonly meta: MetaProperties
   readonly #options: LogManagerOptions
   readonly #fs: FileSystem
-  readonly #lock: FolderLock
+  readonly #folder: DataFolder
   readonly #handles: FileHandles
   readonly #flushes: FlushScheduler
   readonly #tailBudget: TailCacheBudget
   readonly #logs = new Map<string, PartitionLog>()
   readonly #topicIds = new Map<string, Uint8Array>()
   readonly #timers = new Set<TimerHandle>()
-  #recoveryPoints: OffsetCheckpoint
-  #logStartOffsets: OffsetCheckpoint
   /** The last checkpoint: they must not overtake each other. Never rejects. */
   #checkpointing: Promise<void> = Promise.resolve()
   #closed = false
@@ -100,17 +88,20 @@ export class LogManager {
   private constructor(options: LogManagerOptions) {
     this.#options = options
     this.#fs = options.fileSystem
-    this.#lock = claimFolder(options.fileSystem, options.folder)
+    this.#folder = new DataFolder({
+      path: options.folder,
+      fileSystem: options.fileSystem,
+      random: options.random,
+      nodeId: options.nodeId,
+      clusterId: options.clusterId,
+    })
     this.#handles = new FileHandles({ fileSystem: this.#fs, limit: options.maxOpenFiles ?? 1000 })
     this.#flushes = new FlushScheduler({ timers: options.timers, maxConcurrent: options.maxConcurrentFlushes ?? 3 })
     this.#tailBudget = new TailCacheBudget(options.tailCacheBytes ?? 16 * 1024 * 1024)
     try {
-      this.meta = this.#readMeta()
-      this.#recoveryPoints = this.#readCheckpoint(LogFile.recoveryPoints)
-      this.#logStartOffsets = this.#readCheckpoint(LogFile.logStartOffsets)
       this.#loadLogs()
     } catch (cause) {
-      this.#lock.release()
+      this.#folder.release()
       throw cause
     }
     this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
@@ -120,6 +111,11 @@ export class LogManager {
       })
     })
     this.#every(1_000, () => this.#flushDue())
+  }
+
+  /** Who the data folder belongs to. */
+  get meta(): MetaProperties {
+    return this.#folder.meta
   }
 
   get(topic: string, partition: number): PartitionLog | undefined {
@@ -166,10 +162,9 @@ export class LogManager {
       const name = partitionFolder(topic, partition)
       const existing = this.#logs.get(name)
       if (existing) return existing
-      const folder = joinPath(this.#options.folder, name)
+      const folder = this.#folder.file(name)
       this.#fs.makeDirectory(folder)
-      this.#recoveryPoints.delete(name)
-      this.#logStartOffsets.delete(name)
+      this.#folder.forget(name)
       const log = this.#openLog(topic, partition, { clean: true })
       this.#topicIds.set(name, topicId)
       await replaceFile(this.#fs, joinPath(folder, LogFile.partitionMetadata), formatPartitionMetadata(topicId))
@@ -186,11 +181,10 @@ export class LogManager {
     if (!log) return
     this.#logs.delete(name)
     this.#topicIds.delete(name)
-    this.#recoveryPoints.delete(name)
-    this.#logStartOffsets.delete(name)
+    this.#folder.forget(name)
     await log.discard()
     const unique = uuidToString(randomUuid(this.#options.random)).replaceAll('-', '_')
-    const renamed = joinPath(this.#options.folder, `${name}.${unique}${deletedFolderSuffix}`)
+    const renamed = this.#folder.file(`${name}.${unique}${deletedFolderSuffix}`)
     this.#fs.rename(log.folder, renamed)
     await this.#fs.syncDirectory(this.#options.folder)
     this.#fs.remove(renamed)
@@ -223,75 +217,27 @@ export class LogManager {
     await this.#flushes.idle()
     try {
       await this.checkpoint()
-      if (complete.every(Boolean)) {
-        await replaceFile(this.#fs, this.#path(LogFile.cleanShutdown), cleanShutdownContent)
-      }
+      if (complete.every(Boolean)) await this.#folder.markClean()
     } catch (cause) {
       // A disk that fails now means a recovery at the next start, which is what a missing marker brings about.
       if (!(cause instanceof FileSystemError)) throw cause
     } finally {
-      this.#lock.release()
+      this.#folder.release()
     }
-  }
-
-  #path(name: string): string {
-    return joinPath(this.#options.folder, name)
-  }
-
-  #readMeta(): MetaProperties {
-    const path = this.#path(LogFile.metaProperties)
-    const text = readTextFile(this.#fs, path)
-    const { clusterId, nodeId, random } = this.#options
-    if (text === undefined) {
-      const meta = {
-        nodeId,
-        clusterId: clusterId ?? uuidToString(randomUuid(random)),
-        directoryId: randomUuid(random),
-      }
-      writeFileAtomic(this.#fs, path, formatMetaProperties(meta))
-      return meta
-    }
-    const meta = parseMetaProperties(text)
-    if (!meta) {
-      throw new MillraceError('BROKER_DATA_UNUSABLE', {
-        message: `${path} is not a version 1 meta.properties file.`,
-        fix: 'Restore the file, or choose another data folder.',
-      })
-    }
-    if (meta.nodeId !== nodeId || (clusterId !== undefined && clusterId !== meta.clusterId)) {
-      throw new MillraceError('BROKER_DATA_FOREIGN', {
-        message: `The data folder ${this.#options.folder} belongs to node ${meta.nodeId} of cluster ${meta.clusterId}.`,
-        fix: 'Start with that node.id and cluster id, or choose another data folder.',
-      })
-    }
-    return meta
-  }
-
-  /** A damaged checkpoint costs a longer recovery, nothing else. */
-  #readCheckpoint(name: string): OffsetCheckpoint {
-    return parseOffsetCheckpoint(readTextFile(this.#fs, this.#path(name)) ?? '') ?? new Map()
   }
 
   #loadLogs(): void {
-    const marker = this.#path(LogFile.cleanShutdown)
-    const text = readTextFile(this.#fs, marker)
-    const clean = text !== undefined && bytesEqual(new TextEncoder().encode(text), cleanShutdownContent)
-    // Before anything is written: from now on only another orderly shutdown makes the folder clean.
-    if (text !== undefined) {
-      this.#fs.remove(marker)
-      this.#fs.syncDirectoryNow(this.#options.folder)
-    }
     for (const name of this.#fs.list(this.#options.folder)) {
       if (name.endsWith(deletedFolderSuffix)) {
-        this.#fs.remove(this.#path(name))
+        this.#fs.remove(this.#folder.file(name))
         continue
       }
       const parsed = parsePartitionFolder(name)
-      if (!parsed || this.#fs.stat(this.#path(name))?.kind !== 'directory') continue
-      const metadata = readTextFile(this.#fs, joinPath(this.#path(name), LogFile.partitionMetadata))
+      if (!parsed || this.#fs.stat(this.#folder.file(name))?.kind !== 'directory') continue
+      const metadata = readTextFile(this.#fs, joinPath(this.#folder.file(name), LogFile.partitionMetadata))
       const topicId = metadata === undefined ? undefined : parsePartitionMetadata(metadata)
       if (topicId) this.#topicIds.set(name, topicId)
-      this.#openLog(parsed.topic, parsed.partition, { clean })
+      this.#openLog(parsed.topic, parsed.partition, { clean: this.#folder.wasClean })
     }
   }
 
@@ -301,7 +247,7 @@ export class LogManager {
     const log = new PartitionLog({
       topic,
       partition,
-      home: { fileSystem, handles: this.#handles, folder: this.#path(name) },
+      home: { fileSystem, handles: this.#handles, folder: this.#folder.file(name) },
       config: configOf(topic),
       clock,
       timers,
@@ -309,8 +255,8 @@ export class LogManager {
       tailBudget: this.#tailBudget,
       listener: this.#options.listener ?? {},
       clean,
-      recoveryPoint: this.#recoveryPoints.get(name) ?? 0,
-      logStartOffset: this.#logStartOffsets.get(name) ?? 0,
+      recoveryPoint: this.#folder.recoveryPoint(name),
+      logStartOffset: this.#folder.logStartOffset(name),
     })
     this.#logs.set(name, log)
     return log
@@ -324,14 +270,7 @@ export class LogManager {
       recoveryPoints.set(name, log.recoveryPoint)
       if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
     }
-    if (!sameOffsets(recoveryPoints, this.#recoveryPoints)) {
-      await replaceFile(this.#fs, this.#path(LogFile.recoveryPoints), formatOffsetCheckpoint(recoveryPoints))
-      this.#recoveryPoints = recoveryPoints
-    }
-    if (!sameOffsets(logStartOffsets, this.#logStartOffsets)) {
-      await replaceFile(this.#fs, this.#path(LogFile.logStartOffsets), formatOffsetCheckpoint(logStartOffsets))
-      this.#logStartOffsets = logStartOffsets
-    }
+    await this.#folder.writeCheckpoints(recoveryPoints, logStartOffsets)
   }
 
   #flushDue(): void {
@@ -351,41 +290,6 @@ export class LogManager {
     }
     next()
   }
-}
-
-/** A crash must not take a folder away that holds acknowledged data: every folder that was made is synced into its own. */
-function makeDirectoryDurably(fs: FileSystem, folder: string): void {
-  const parents: string[] = []
-  for (let path = folder; !fs.stat(path) && path !== parentOf(path); path = parentOf(path)) parents.push(parentOf(path))
-  fs.makeDirectory(folder)
-  for (const parent of parents) fs.syncDirectoryNow(parent)
-}
-
-function claimFolder(fs: FileSystem, folder: string): FolderLock {
-  try {
-    makeDirectoryDurably(fs, folder)
-    return fs.lock(folder)
-  } catch (cause) {
-    if (!(cause instanceof FileSystemError)) throw cause
-    if (cause.code === 'ELOCKED') {
-      throw new MillraceError('BROKER_DATA_LOCKED', {
-        message: `Another broker uses the data folder ${folder}.`,
-        fix: 'Stop it, or choose another folder with --data.',
-        cause,
-      })
-    }
-    throw new MillraceError('BROKER_DATA_UNUSABLE', {
-      message: `The data folder ${folder} cannot be used: ${cause.message}`,
-      fix: 'Make it writable, or choose another folder with --data.',
-      cause,
-    })
-  }
-}
-
-function sameOffsets(a: OffsetCheckpoint, b: OffsetCheckpoint): boolean {
-  if (a.size !== b.size) return false
-  for (const [name, offset] of a) if (b.get(name) !== offset) return false
-  return true
 }
 
 /** The results of `task` for every item, a few at a time. */

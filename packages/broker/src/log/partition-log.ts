@@ -1,25 +1,18 @@
 import { ErrorCode } from '@millrace/kafka'
-import { type Clock, joinPath } from '@millrace/std'
+import type { Clock } from '@millrace/std'
 import type { FlushWaiter } from './ack-queue.ts'
 import { type AppendOptions, type AppendResult, rejected } from './append.ts'
-import { replaceFile, syncFile, writeFile } from './durable-file.ts'
+import { writeCleanState, writeLeaderEpochs } from './clean-state.ts'
 import type { EpochEndOffset, EpochEntry, LeaderEpochs } from './leader-epochs.ts'
 import { type AppendHost, LogAppender } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogEvent, type LogMetrics, newLogMetrics } from './log-event.ts'
-import { LogFile, LogSuffix, segmentFile } from './log-files.ts'
 import { type FlushHost, isDiskFull, LogFlusher } from './log-flusher.ts'
 import { loadLog } from './log-loader.ts'
 import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
 import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
 import { failedRead, LogReader, type ReadOptions, type ReadResult } from './log-reader.ts'
-import {
-  findByTimestamp,
-  findMaxTimestamp,
-  ListOffsetsTimestamp,
-  noTimestampOffset,
-  type TimestampOffset,
-} from './offset-lookup.ts'
+import { lookUpOffset, type TimestampOffset } from './offset-lookup.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
 import type { DeletionScope } from './retention.ts'
@@ -27,7 +20,6 @@ import { Segment, type SegmentHome } from './segment.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { SegmentList } from './segment-list.ts'
 import { TailCache } from './tail-cache.ts'
-import { formatLeaderEpochs } from './text-files.ts'
 
 /** `offline`: a write or sync failed; nothing is taken or acknowledged any more. */
 export type LogState = 'online' | 'offline' | 'closed'
@@ -61,10 +53,6 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   readonly #files: SegmentFiles
   #config: LogConfig
   #state: LogState = 'online'
-  /** Acks up to here wait for a flush although the mode is `none`: flush.messages was reached. */
-  #flushRequiredTo = -1
-  /** Wall clock of the first append after the last flush, or -1. */
-  #unflushedSince = -1
   /** Written to since the files were last complete: without, a close has nothing to do. */
   #changed: boolean
 
@@ -132,7 +120,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   /** Takes effect with the next append, roll or retention run. */
   set config(config: LogConfig) {
     this.#config = config
-    if (config.flush === 'sync' && this.endOffset > this.#flusher.flushedOffset) this.#flusher.request()
+    if (config.flush === 'sync') this.#flusher.requestIfOlder(0, this.#clock.now())
   }
 
   /** The first offset that can be read. */
@@ -213,16 +201,8 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
 
   #appended(now: number): void {
     this.#changed = true
-    if (this.#config.flush === 'sync') {
-      this.#flusher.request()
-      return
-    }
-    if (this.#unflushedSince < 0) this.#unflushedSince = now
-    if (this.endOffset - this.#flusher.flushedOffset >= this.#config.flushMessages) {
-      this.#flushRequiredTo = this.endOffset
-      this.#flusher.request()
-    }
-    this.#listener.highWatermarkAdvanced?.(this)
+    this.#flusher.appended(now)
+    if (this.#config.flush === 'none') this.#listener.highWatermarkAdvanced?.(this)
   }
 
   /**
@@ -230,8 +210,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
    * when they never will be; at once where that is known.
    */
   whenFlushed(endOffset: number, waiter: FlushWaiter): void {
-    if (this.#config.flush === 'sync' || endOffset <= this.#flushRequiredTo) this.#flusher.wait(endOffset, waiter)
-    else waiter.flushed(this.#state === 'online' ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR)
+    this.#flusher.wait(endOffset, waiter)
   }
 
   /** {@link whenFlushed} as a promise, of the error code. */
@@ -246,7 +225,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
 
   /** Flushes if `flush.ms` is over. For the periodic task. */
   flushIfDue(now: number): void {
-    if (this.#unflushedSince >= 0 && now - this.#unflushedSince >= this.#config.flushMs) this.#flusher.request()
+    this.#flusher.requestIfOlder(this.#config.flushMs, now)
   }
 
   /**
@@ -259,28 +238,10 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     return this.#reader.read(offset, maxBytes, Math.min(options.upTo ?? this.highWatermark, this.endOffset), options)
   }
 
-  /**
-   * The first record whose timestamp is at least `timestamp`, or what one of {@link ListOffsetsTimestamp} asks for;
-   * -1 when there is none below the high watermark.
-   */
+  /** ListOffsets: see {@link lookUpOffset}. */
   offsetForTimestamp(timestamp: number): TimestampOffset {
-    const at = (offset: number): TimestampOffset => ({
-      ...noTimestampOffset,
-      offset,
-      leaderEpoch: this.#epochs.epochAt(offset),
-    })
-    if (timestamp === ListOffsetsTimestamp.latest) {
-      return { ...at(this.highWatermark), leaderEpoch: this.#epochs.latestEpoch }
-    }
-    if (timestamp === ListOffsetsTimestamp.earliest || timestamp === ListOffsetsTimestamp.earliestLocal) {
-      return at(this.logStartOffset)
-    }
-    if (timestamp < 0 && timestamp !== ListOffsetsTimestamp.maxTimestamp) return noTimestampOffset
-    const found =
-      timestamp === ListOffsetsTimestamp.maxTimestamp
-        ? findMaxTimestamp(this.#segments, this.logStartOffset)
-        : findByTimestamp(this.#segments, timestamp, this.logStartOffset)
-    return found.offset >= this.highWatermark ? noTimestampOffset : found
+    const { highWatermark, logStartOffset } = this
+    return lookUpOffset(timestamp, { segments: this.#segments, epochs: this.#epochs, logStartOffset, highWatermark })
   }
 
   /** OffsetForLeaderEpoch: the largest epoch up to `epoch` and its end; -1, -1 when unknown. */
@@ -348,15 +309,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
 
   /** Brings the leader epochs to the device if they changed. For the periodic task. */
   async checkpoint(): Promise<void> {
-    if (!this.#epochs.dirty || this.#state !== 'online') return
-    this.#epochs.dirty = false
-    const path = joinPath(this.folder, LogFile.leaderEpochs)
-    try {
-      await replaceFile(this.#home.fileSystem, path, formatLeaderEpochs(this.#epochs.entries))
-    } catch (cause) {
-      this.#epochs.dirty = true
-      throw cause
-    }
+    if (this.#state === 'online') await writeLeaderEpochs(this.#home, this.#epochs)
   }
 
   /**
@@ -369,7 +322,14 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     let complete = this.#state === 'online'
     if (complete && this.#changed) {
       try {
-        await this.#writeState()
+        await writeCleanState({
+          home: this.#home,
+          segments: this.#segments,
+          producers: this.#producers,
+          epochs: this.#epochs,
+          files: this.#files,
+        })
+        this.#flusher.recoveryPoint = this.endOffset
       } catch (cause) {
         this.writeFailed(cause as Error)
         complete = false
@@ -393,26 +353,9 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     this.#cache.clear()
   }
 
-  async #writeState(): Promise<void> {
-    const { fileSystem } = this.#home
-    const { endOffset, folder } = this
-    const active = this.#segments.active
-    const snapshot = segmentFile(folder, endOffset, LogSuffix.snapshot)
-    active.writeIndexes()
-    writeFile(fileSystem, snapshot, encodeProducerSnapshot(this.#producers))
-    this.#files.addSnapshot(endOffset)
-    const bases = new Set([...this.#segments].map((segment) => segment.baseOffset))
-    this.#files.removeSnapshots((offset) => offset === endOffset || bases.has(offset))
-    await Promise.all([active.syncIndexes(), syncFile(fileSystem, snapshot), this.checkpoint()])
-    await fileSystem.syncDirectory(folder)
-    this.#changed = false
-    this.#flusher.recoveryPoint = endOffset
-  }
-
   /** For {@link LogFlusher}. */
-  flushedTo(): void {
+  afterFlush(): void {
     this.metrics.flushes++
-    this.#unflushedSince = -1
     if (this.#config.flush === 'sync') this.#listener.highWatermarkAdvanced?.(this)
   }
 

@@ -1,0 +1,185 @@
+import {
+  bytesEqual,
+  type FileSystem,
+  FileSystemError,
+  type FolderLock,
+  joinPath,
+  MillraceError,
+  parentOf,
+  type Random,
+  randomUuid,
+  utf8,
+  uuidToString,
+  writeFileAtomic,
+} from '@millrace/std'
+import { replaceFile } from './durable-file.ts'
+import { LogFile } from './log-files.ts'
+import {
+  cleanShutdownContent,
+  formatMetaProperties,
+  formatOffsetCheckpoint,
+  type MetaProperties,
+  type OffsetCheckpoint,
+  parseMetaProperties,
+  parseOffsetCheckpoint,
+  readTextFile,
+} from './text-files.ts'
+
+/** A broker's data folder: who it belongs to, who holds it, the checkpoints and the clean shutdown marker. */
+export class DataFolder {
+  readonly path: string
+  readonly meta: MetaProperties
+  /** The last shutdown was an orderly one. */
+  readonly wasClean: boolean
+  readonly #fs: FileSystem
+  readonly #lock: FolderLock
+  #recoveryPoints: OffsetCheckpoint
+  #logStartOffsets: OffsetCheckpoint
+
+  /** Claims the folder. Throws {@link MillraceError} `BROKER_DATA_LOCKED`, `BROKER_DATA_UNUSABLE`, `BROKER_DATA_FOREIGN`. */
+  constructor(options: {
+    path: string
+    fileSystem: FileSystem
+    random: Random
+    nodeId: number
+    clusterId: string | undefined
+  }) {
+    this.path = options.path
+    this.#fs = options.fileSystem
+    this.#lock = claim(options.fileSystem, options.path)
+    try {
+      this.meta = this.#readMeta(options)
+      this.#recoveryPoints = this.#readCheckpoint(LogFile.recoveryPoints)
+      this.#logStartOffsets = this.#readCheckpoint(LogFile.logStartOffsets)
+      this.wasClean = this.#takeCleanMarker()
+    } catch (cause) {
+      this.#lock.release()
+      throw cause
+    }
+  }
+
+  file(name: string): string {
+    return joinPath(this.path, name)
+  }
+
+  recoveryPoint(partition: string): number {
+    return this.#recoveryPoints.get(partition) ?? 0
+  }
+
+  logStartOffset(partition: string): number {
+    return this.#logStartOffsets.get(partition) ?? 0
+  }
+
+  /** The partition is gone, or is about to be made. */
+  forget(partition: string): void {
+    this.#recoveryPoints.delete(partition)
+    this.#logStartOffsets.delete(partition)
+  }
+
+  /** Replaces the checkpoints that changed, durably. */
+  async writeCheckpoints(recoveryPoints: OffsetCheckpoint, logStartOffsets: OffsetCheckpoint): Promise<void> {
+    if (!sameOffsets(recoveryPoints, this.#recoveryPoints)) {
+      await replaceFile(this.#fs, this.file(LogFile.recoveryPoints), formatOffsetCheckpoint(recoveryPoints))
+      this.#recoveryPoints = recoveryPoints
+    }
+    if (!sameOffsets(logStartOffsets, this.#logStartOffsets)) {
+      await replaceFile(this.#fs, this.file(LogFile.logStartOffsets), formatOffsetCheckpoint(logStartOffsets))
+      this.#logStartOffsets = logStartOffsets
+    }
+  }
+
+  /** Everything is on the device: the next start may trust the files. */
+  markClean(): Promise<void> {
+    return replaceFile(this.#fs, this.file(LogFile.cleanShutdown), cleanShutdownContent)
+  }
+
+  release(): void {
+    this.#lock.release()
+  }
+
+  #readMeta({
+    nodeId,
+    clusterId,
+    random,
+  }: {
+    nodeId: number
+    clusterId: string | undefined
+    random: Random
+  }): MetaProperties {
+    const path = this.file(LogFile.metaProperties)
+    const text = readTextFile(this.#fs, path)
+    if (text === undefined) {
+      const meta = {
+        nodeId,
+        clusterId: clusterId ?? uuidToString(randomUuid(random)),
+        directoryId: randomUuid(random),
+      }
+      writeFileAtomic(this.#fs, path, formatMetaProperties(meta))
+      return meta
+    }
+    const meta = parseMetaProperties(text)
+    if (!meta) {
+      throw new MillraceError('BROKER_DATA_UNUSABLE', {
+        message: `${path} is not a version 1 meta.properties file.`,
+        fix: 'Restore the file, or choose another data folder.',
+      })
+    }
+    if (meta.nodeId !== nodeId || (clusterId !== undefined && clusterId !== meta.clusterId)) {
+      throw new MillraceError('BROKER_DATA_FOREIGN', {
+        message: `The data folder ${this.path} belongs to node ${meta.nodeId} of cluster ${meta.clusterId}.`,
+        fix: 'Start with that node.id and cluster id, or choose another data folder.',
+      })
+    }
+    return meta
+  }
+
+  /** A damaged checkpoint costs a longer recovery, nothing else. */
+  #readCheckpoint(name: string): OffsetCheckpoint {
+    return parseOffsetCheckpoint(readTextFile(this.#fs, this.file(name)) ?? '') ?? new Map()
+  }
+
+  /** Takes the marker away before anything is written: from now on only another orderly shutdown makes the folder clean. */
+  #takeCleanMarker(): boolean {
+    const path = this.file(LogFile.cleanShutdown)
+    const text = readTextFile(this.#fs, path)
+    if (text === undefined) return false
+    this.#fs.remove(path)
+    this.#fs.syncDirectoryNow(this.path)
+    return bytesEqual(utf8(text), cleanShutdownContent)
+  }
+}
+
+function claim(fs: FileSystem, path: string): FolderLock {
+  try {
+    makeDirectoryDurably(fs, path)
+    return fs.lock(path)
+  } catch (cause) {
+    if (!(cause instanceof FileSystemError)) throw cause
+    if (cause.code === 'ELOCKED') {
+      throw new MillraceError('BROKER_DATA_LOCKED', {
+        message: `Another broker uses the data folder ${path}.`,
+        fix: 'Stop it, or choose another folder with --data.',
+        cause,
+      })
+    }
+    throw new MillraceError('BROKER_DATA_UNUSABLE', {
+      message: `The data folder ${path} cannot be used: ${cause.message}`,
+      fix: 'Make it writable, or choose another folder with --data.',
+      cause,
+    })
+  }
+}
+
+/** A crash must not take a folder away that holds acknowledged data: every folder that was made is synced into its own. */
+function makeDirectoryDurably(fs: FileSystem, path: string): void {
+  const parents: string[] = []
+  for (let at = path; !fs.stat(at) && at !== parentOf(at); at = parentOf(at)) parents.push(parentOf(at))
+  fs.makeDirectory(path)
+  for (const parent of parents) fs.syncDirectoryNow(parent)
+}
+
+function sameOffsets(a: OffsetCheckpoint, b: OffsetCheckpoint): boolean {
+  if (a.size !== b.size) return false
+  for (const [name, offset] of a) if (b.get(name) !== offset) return false
+  return true
+}
