@@ -9,14 +9,24 @@ import {
   executeJob,
   field,
   job,
+  type JobDefinition,
   type StreamExecutionEnvironment,
   tumbling,
   type WindowCount,
 } from '@millrace/engine'
-import { BATCH, type Bid, bidColumns, bidObjects, type Supply, supplySource, zipfLines } from './engine/batches.ts'
+import {
+  BATCH,
+  type Bid,
+  bidColumns,
+  bidObjects,
+  everyKey,
+  type Supply,
+  supplySource,
+  zipfLines,
+} from './engine/batches.ts'
 import * as byHand from './engine/by-hand.ts'
 import type { Outcome } from './engine/by-hand.ts'
-import { type SummingSink, sumOfCounts, sumOfPrices } from './engine/sinks.ts'
+import { sumOfCounts, sumOfPrices } from './engine/sinks.ts'
 
 interface Pipeline {
   readonly name: string
@@ -26,7 +36,7 @@ interface Pipeline {
   /** What is counted: records of the source, or words in them. */
   readonly unit: string
   readonly unitsPerRecord: number
-  readonly define: (supply: Supply, batches: number) => { sink: SummingSink<never>; job: ReturnType<typeof job> }
+  readonly define: (supply: Supply, batches: number) => { sink: Outcome; job: JobDefinition }
   readonly byHand: (supply: Supply, batches: number) => Outcome
   readonly ratioToReach: number
   /** Million units per core-second. */
@@ -44,30 +54,32 @@ const selected = (bids: DataStream<Bid>) =>
   bids.select({ key: field('key'), price: field('price').times(0.908) }).where(field('price').greaterThan(10))
 
 function counting(
-  define: (env: StreamExecutionEnvironment, supply: Supply, batches: number) => DataStream<WindowCount<never>>,
+  define: (
+    env: StreamExecutionEnvironment,
+    supply: Supply,
+    batches: number,
+  ) => DataStream<WindowCount<number | string>>,
 ) {
   return (supply: Supply, batches: number) => {
-    const sink = sumOfCounts() as SummingSink<never>
+    const sink = sumOfCounts()
     return { sink, job: job('bench', (env) => void define(env, supply, batches).sinkTo(sink)) }
   }
 }
 
-const countFields = counting(
-  (env, supply, batches) =>
-    selected(env.fromSource(supplySource<Bid>(supply, batches)))
-      .keyBy('key')
-      .window(tumbling('1 s'))
-      .count() as never,
+const countFields = counting((env, supply, batches) =>
+  selected(env.fromSource(supplySource<Bid>(supply, batches)))
+    .keyBy('key')
+    .window(tumbling('1 s'))
+    .count(),
 )
-const countClosures = counting(
-  (env, supply, batches) =>
-    env
-      .fromSource(supplySource<Bid>(supply, batches))
-      .map(map)
-      .filter(filter)
-      .keyBy(keyBy)
-      .window(tumbling('1 s'))
-      .count() as never,
+const countClosures = counting((env, supply, batches) =>
+  env
+    .fromSource(supplySource<Bid>(supply, batches))
+    .map(map)
+    .filter(filter)
+    .keyBy(keyBy)
+    .window(tumbling('1 s'))
+    .count(),
 )
 const handObjects = (supply: Supply, batches: number) => byHand.countObjects(supply, batches, map, filter, keyBy)
 const keyed10k = { coreSeconds: 0.51, times: 10 }
@@ -104,14 +116,13 @@ const pipelines: readonly Pipeline[] = [
     batches: 1000,
     unit: 'words',
     unitsPerRecord: 8,
-    define: counting(
-      (env, supply, batches) =>
-        env
-          .fromSource(supplySource<string>(supply, batches))
-          .flatMap(split)
-          .keyBy((word) => word)
-          .window(tumbling('1 s'))
-          .count() as never,
+    define: counting((env, supply, batches) =>
+      env
+        .fromSource(supplySource<string>(supply, batches))
+        .flatMap(split)
+        .keyBy((word) => word)
+        .window(tumbling('1 s'))
+        .count(),
     ),
     byHand: (supply, batches) => byHand.countWords(supply, batches, split),
     ratioToReach: 0.7,
@@ -128,7 +139,7 @@ const pipelines: readonly Pipeline[] = [
       const sink = sumOfPrices()
       const define = (env: StreamExecutionEnvironment) =>
         selected(env.fromSource(supplySource<Bid>(supply, batches))).sinkTo(sink)
-      return { sink: sink as SummingSink<never>, job: job('bench', (env) => void define(env)) }
+      return { sink, job: job('bench', (env) => void define(env)) }
     },
     byHand: byHand.mapFilterColumns,
     ratioToReach: 0.3,
@@ -145,7 +156,7 @@ const pipelines: readonly Pipeline[] = [
       const sink = sumOfPrices()
       const define = (env: StreamExecutionEnvironment) =>
         env.fromSource(supplySource<Bid>(supply, batches)).map(map).filter(filter).sinkTo(sink)
-      return { sink: sink as SummingSink<never>, job: job('bench', (env) => void define(env)) }
+      return { sink, job: job('bench', (env) => void define(env)) }
     },
     byHand: (supply, batches) => byHand.mapFilterObjects(supply, batches, map, filter),
     ratioToReach: 0.3,
@@ -206,5 +217,34 @@ async function measure(pipeline: Pipeline, attempts = 4): Promise<void> {
   )
 }
 
+/** Resident memory of a count and a sum per key, when every key has both in two windows that are open. */
+async function measureState(): Promise<void> {
+  const keys = 1_000_000
+  const supply = everyKey(keys)
+  const batches = supply.batches.length * 2
+  globalThis.gc?.()
+  const before = process.memoryUsage().rss
+  let grown = 0
+  const atEnd = () => {
+    globalThis.gc?.()
+    grown = process.memoryUsage().rss - before
+  }
+  const counts = sumOfCounts()
+  const sums = sumOfPrices()
+  const definition = job('bench', (env) => {
+    const keyed = env.fromSource(supplySource<Bid>(supply, batches, atEnd)).keyBy('key')
+    keyed.window(tumbling('1050 ms')).count().sinkTo(counts)
+    keyed.window(tumbling('1050 ms')).sum('price').sinkTo(sums)
+  })
+  await (await executeJob(definition)).result
+  const megabytes = grown / 1e6
+  const verdict = megabytes <= 120 ? '' : ' MISSED'
+  console.log(
+    `state: ${keys} int keys, a count and a sum, two windows open (${counts.results} and ${sums.results} results): ${megabytes.toFixed(0)} MB (≤ 120${verdict})`,
+  )
+}
+
 const wanted = process.argv.slice(2)
+// Before the others, in a process that has used no memory yet.
+if (wanted.length === 0 || wanted.includes('state')) await measureState()
 for (const pipeline of pipelines) if (wanted.length === 0 || wanted.includes(pipeline.name)) await measure(pipeline)

@@ -47,6 +47,22 @@ export function bidColumns(keys: number, count = 512): Supply {
   return { schema: bidSchema, batches }
 }
 
+/** All keys below `keys`, one after the other. */
+export function everyKey(keys: number): Supply {
+  const batches = Array.from({ length: Math.ceil(keys / BATCH) }, (_, n) => {
+    const columns: Column[] = [
+      {
+        kind: 'numbers',
+        values: Int32Array.from({ length: BATCH }, (_, i) => (n * BATCH + i) % keys),
+        nulls: undefined,
+      },
+      { kind: 'numbers', values: new Float64Array(BATCH).fill(1.5), nulls: undefined },
+    ]
+    return columnBatch(bidSchema, columns, new Float64Array(BATCH), BATCH)
+  })
+  return { schema: bidSchema, batches }
+}
+
 export function bidObjects(keys: number, count = 64): Supply {
   const random = seededRandom(1)
   const batches = Array.from({ length: count }, () => {
@@ -105,8 +121,11 @@ export function watermarkAfter(n: number): number | undefined {
   return (n + 1) % PER_WATERMARK === 0 ? Math.floor(((n + 1) * BATCH) / PER_MS) - 1 : undefined
 }
 
-/** A source of the first `total` batches. */
-export function supplySource<T>(supply: Supply, total: number): Source<T> {
+/**
+ * A source of the first `total` batches. `atEnd` is called when all are processed; there
+ * are no watermarks before it, so all windows are open then.
+ */
+export function supplySource<T>(supply: Supply, total: number, atEnd?: () => void): Source<T> {
   return {
     name: 'supply',
     boundedness: 'bounded',
@@ -123,7 +142,7 @@ export function supplySource<T>(supply: Supply, total: number): Source<T> {
       snapshotState: () => new Uint8Array(0),
       close: () => Promise.resolve(),
     }),
-    createReader: () => new SupplyReader(supply, total),
+    createReader: () => new SupplyReader(supply, total, atEnd),
     splitSerializer: { version: 1, serialize: () => new Uint8Array(0), deserialize: () => ({ splitId: 'supply' }) },
   }
 }
@@ -131,22 +150,25 @@ export function supplySource<T>(supply: Supply, total: number): Source<T> {
 class SupplyReader implements SourceReader<SourceSplit> {
   readonly #supply: Supply
   readonly #total: number
+  readonly #atEnd: (() => void) | undefined
   #next = 0
 
-  constructor(supply: Supply, total: number) {
+  constructor(supply: Supply, total: number, atEnd: (() => void) | undefined) {
     this.#supply = supply
     this.#total = total
+    this.#atEnd = atEnd
   }
 
   poll(output: ReaderOutput): 'more' | 'end' {
     const n = this.#next++
     if (n === this.#total) {
+      this.#atEnd?.()
       output.releaseSplit('supply')
       return 'end'
     }
     output.emit(batchAt(this.#supply, n), 'supply')
     const watermark = watermarkAfter(n)
-    if (watermark !== undefined) output.watermark(watermark, 'supply')
+    if (watermark !== undefined && this.#atEnd === undefined) output.watermark(watermark, 'supply')
     return 'more'
   }
 
