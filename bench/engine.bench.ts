@@ -53,12 +53,8 @@ const split = (line: string): string[] => line.toLowerCase().split(/\W+/).filter
 const selected = (bids: DataStream<Bid>) =>
   bids.select({ key: field('key'), price: field('price').times(0.908) }).where(field('price').greaterThan(10))
 
-function counting(
-  define: (
-    env: StreamExecutionEnvironment,
-    supply: Supply,
-    batches: number,
-  ) => DataStream<WindowCount<number | string>>,
+function counting<K extends number | string>(
+  define: (env: StreamExecutionEnvironment, supply: Supply, batches: number) => DataStream<WindowCount<K>>,
 ) {
   return (supply: Supply, batches: number) => {
     const sink = sumOfCounts()
