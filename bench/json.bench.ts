@@ -58,7 +58,7 @@ function fetchedBids(): Source<NonNullable<typeof bid.rowType>> {
             stopOffset: lastOffset,
             collector,
           })
-          reader.add({ bytes, starts, nextOffset: lastOffset })
+          reader.add({ bytes, starts, nextOffset: lastOffset, release: () => {} })
           context.available()
         },
         noMoreSplits: () => context.available(),

@@ -83,7 +83,11 @@ const bare = await timed(async () => {
   await using consumer = new KafkaConsumer({ bootstrapServers })
   consumer.assign([{ topic, partition: 0 }])
   consumer.seekToBeginning()
-  for (let next = 0; next < COUNT; ) for (const batches of await consumer.pollBatches(1000)) next = batches.nextOffset
+  for (let next = 0; next < COUNT; )
+    for (const batches of await consumer.pollBatches(1000)) {
+      next = batches.nextOffset
+      batches.release()
+    }
 })
 const ours = await timed(async () => {
   await (await executeJob(pipeline, { settings: { 'bootstrap.servers': bootstrapServers } })).result

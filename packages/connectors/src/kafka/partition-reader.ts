@@ -15,7 +15,7 @@ const MAX_BATCH_ROWS = 2048
 const ENOUGH_ROWS = 1024
 
 /** What the consumer handed over of one partition. */
-export type FetchedBatches = Pick<PartitionBatches, 'bytes' | 'starts' | 'nextOffset'>
+export type FetchedBatches = Pick<PartitionBatches, 'bytes' | 'starts' | 'nextOffset' | 'release'>
 
 /** Turns the fetched bytes of one partition into batches for the engine. */
 export class PartitionReader {
@@ -31,6 +31,8 @@ export class PartitionReader {
   readonly #index = new RecordIndex()
   readonly #queue: FetchedBatches[] = []
   #queuedBytes = 0
+  /** Read through; what was collected of it may not be emitted yet. */
+  readonly #spent: FetchedBatches[] = []
   /** Which batch of the head of the queue is next. */
   #batch = 0
   /** The next record in the index; equal to its count when a new record batch is to be indexed. */
@@ -70,9 +72,12 @@ export class PartitionReader {
     return this.#queuedBytes
   }
 
-  /** The bytes must not change until they have been emitted. */
+  /** The bytes must not change until they are given back. */
   add(fetched: FetchedBatches): void {
-    if (this.isFinished) return
+    if (this.isFinished) {
+      fetched.release()
+      return
+    }
     this.#queue.push(fetched)
     this.#queuedBytes += fetched.bytes.byteLength
   }
@@ -88,18 +93,23 @@ export class PartitionReader {
     }
     if (collector.rowCount > 0) output.emit(collector.take(this.#origin), this.splitId)
     if (this.isFinished) {
+      this.#spent.push(...this.#queue)
       this.#queue.length = 0
       this.#queuedBytes = 0
     }
+    for (const fetched of this.#spent) fetched.release()
+    this.#spent.length = 0
     return this.hasMore
   }
 
   /** Indexes the record batch at the current place. False: it held nothing to read. */
   #nextRecordBatch(): boolean {
-    const { bytes, starts, nextOffset } = this.#queue[0] as FetchedBatches
+    const head = this.#queue[0] as FetchedBatches
+    const { bytes, starts, nextOffset } = head
     const at = starts[this.#batch]
     if (at === undefined) {
       this.#queue.shift()
+      this.#spent.push(head)
       this.#queuedBytes -= bytes.byteLength
       this.#batch = 0
       // Beyond the last record there may be markers, or offsets that compaction has emptied.

@@ -47,12 +47,21 @@ export class OffsetColumn {
   }
 
   set(row: number, offset: number): void {
-    if (row >= this.#values.length) {
-      const grown = new Float64Array(row * 2)
-      grown.set(this.#values)
-      this.#values = grown
-    }
+    this.#reserve(row + 1)
     this.#values[row] = offset
+  }
+
+  /** The rows from `row` on get these offsets. */
+  setAll(row: number, offsets: Float64Array): void {
+    this.#reserve(row + offsets.length)
+    this.#values.set(offsets, row)
+  }
+
+  #reserve(rows: number): void {
+    if (rows <= this.#values.length) return
+    const grown = new Float64Array(rows * 2)
+    grown.set(this.#values)
+    this.#values = grown
   }
 }
 
@@ -229,11 +238,8 @@ export class ColumnRowCollector implements RowCollector {
       grown.set(this.#timestamps)
       this.#timestamps = grown
     }
-    const timestamps = this.#timestamps
-    for (let i = from; i < to; i++, row++) {
-      timestamps[row] = index.timestamps[i] as number
-      this.offsets.set(row, index.offsets[i] as number)
-    }
+    this.#timestamps.set(index.timestamps.subarray(from, to), row)
+    this.offsets.setAll(row, index.offsets.subarray(from, to))
   }
 
   take(origin: BatchOrigin): Batch {

@@ -80,7 +80,9 @@ function add(reader: PartitionReader, ...batches: Uint8Array[]): void {
     at += batch.byteLength
   }
   const last = batches.at(-1) as Uint8Array
-  reader.add({ bytes: Buffer.concat(batches), starts, nextOffset: lastOffset(last, 0) + 1 })
+  const bytes = Buffer.concat(batches)
+  // Given back too early, the bytes would no longer be what the records were decoded from.
+  reader.add({ bytes, starts, nextOffset: lastOffset(last, 0) + 1, release: () => bytes.fill(0) })
 }
 
 describe('reading a partition', () => {
