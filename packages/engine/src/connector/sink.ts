@@ -22,6 +22,10 @@ export interface SinkWriter {
   readonly isReady: boolean
   /** Resolves when all that was written is durable outside; rejects when something was refused. */
   flush(): Promise<void>
+  /**
+   * The last call. A job that ends well has flushed before; one that failed or was cancelled has not, and may close a
+   * writer while `open` is under way, which then ends soon, either way.
+   */
   close(): Promise<void>
 }
 

@@ -76,6 +76,7 @@ export interface SourceReader<SplitT extends SourceSplit> {
   checkpointComplete(checkpointId: number): void
   /** Records that have not been read yet, or undefined when that is not known. For the lag shown to users. */
   pendingRecords(): number | undefined
+  /** The last call. Resolves when commits of progress that are under way have ended. */
   close(): Promise<void>
 }
 

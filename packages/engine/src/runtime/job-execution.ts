@@ -4,6 +4,7 @@ import type { JobGraph, SinkStep } from '../plan/job-graph.ts'
 import { type Deployment, deploy } from './deployment.ts'
 import { type JobMetrics, summarize } from './metrics.ts'
 import { createOperator } from './operator-factory.ts'
+import { closeQuietly } from './close-quietly.ts'
 import { ProgressCoordinator } from './progress-coordinator.ts'
 import { type DriverContext, ReaderDriver } from './reader-driver.ts'
 import { TaskScheduler } from './scheduler.ts'
@@ -85,11 +86,15 @@ export class JobExecution implements TaskObserver {
   /** Connects sinks, opens operators, starts sources. Resolves when records flow; rejects when something cannot start. */
   async start(): Promise<void> {
     try {
-      for (const task of this.#deployment.tasks) {
-        await task.chain.openSinks()
+      for (const sink of this.#deployment.tasks.flatMap((task) => task.chain.sinks)) {
+        await sink.writer.open()
         if (this.#ending) return
       }
-      for (const task of this.#deployment.tasks.toReversed()) task.start()
+      // Readers first: what a task sends must find its reader awake.
+      for (const task of this.#deployment.tasks.toReversed()) {
+        task.start()
+        if (this.#ending) return
+      }
       for (const vertex of this.#graph.vertices) {
         const enumerator = this.#enumerators.get(vertex.id)
         await enumerator?.start()
@@ -164,17 +169,14 @@ export class JobExecution implements TaskObserver {
     })
   }
 
+  /** Everything is closed, whatever fails on the way; gives what failed. */
   async #closeAll(): Promise<unknown[]> {
-    const closing = [
+    const enumerators = [...this.#enumerators.values()]
+    const closed = await Promise.all([
       ...this.#deployment.tasks.map((task) => task.close()),
-      ...[...this.#enumerators.values()].map((enumerator) =>
-        enumerator.close().then(
-          () => [],
-          (cause: unknown) => [cause],
-        ),
-      ),
-    ]
-    return (await Promise.all(closing)).flat()
+      ...enumerators.map((enumerator) => closeQuietly(() => enumerator.close())),
+    ])
+    return closed.flat()
   }
 
   #createDriver(context: DriverContext, task: SourceTask): ReaderDriver {

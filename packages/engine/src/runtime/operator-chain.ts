@@ -3,6 +3,7 @@ import type { Batch } from '../element/batch.ts'
 import type { JobEdge, JobVertex, Step, Target } from '../plan/job-graph.ts'
 import type { Operator, OperatorContext, Output } from '../operators/operator.ts'
 import type { ProcessingTimeService } from '../time/processing-time.ts'
+import { closeQuietly } from './close-quietly.ts'
 import { EdgeOutput } from './edge-output.ts'
 import type { Channel } from './channel.ts'
 import { OperatorMetrics } from './metrics.ts'
@@ -66,11 +67,6 @@ export class OperatorChain {
     for (const built of this.#operators.toReversed()) built.operator.open(this.#contextOf(built))
   }
 
-  /** Connects the sinks. */
-  async openSinks(): Promise<void> {
-    for (const sink of this.sinks) await sink.writer.open()
-  }
-
   /** Sends batches that are not full: the task has nothing else to do now. */
   flushEdges(): void {
     for (let i = 0; i < this.edges.length; i++) (this.edges[i] as EdgeOutput).flush()
@@ -92,19 +88,13 @@ export class OperatorChain {
     for (const edge of this.edges) edge.end()
   }
 
-  /** Closes everything, whatever fails on the way; returns what failed. */
+  /** Closes everything, whatever fails on the way; gives what failed. */
   async close(): Promise<unknown[]> {
-    const failures: unknown[] = []
-    for (const { operator } of this.#operators) {
-      try {
-        operator.close()
-      } catch (cause) {
-        failures.push(cause)
-      }
-    }
-    const closed = await Promise.allSettled(this.sinks.map((sink) => sink.writer.close()))
-    for (const result of closed) if (result.status === 'rejected') failures.push(result.reason)
-    return failures
+    const closed = await Promise.all([
+      ...this.#operators.map(({ operator }) => closeQuietly(() => operator.close())),
+      ...this.sinks.map((sink) => closeQuietly(() => sink.writer.close())),
+    ])
+    return closed.flat()
   }
 
   #build(step: Exclude<Step, { kind: 'source' }>): ChainedOperator {

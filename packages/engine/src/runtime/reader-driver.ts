@@ -24,6 +24,9 @@ export interface DriverContext {
   wake(): void
 }
 
+/** After a few ticks at one time more of them change nothing: a clock that jumps by years must not hold the task up. */
+const mostTicksAtOnce = 8
+
 const monotonous: WatermarkStrategy<unknown> = {
   generator: { kind: 'monotonous' },
   timestampOf: undefined,
@@ -72,14 +75,17 @@ export class SourceWatermarks implements ReaderOutput {
     })
   }
 
-  /** Ticks are due at the start plus whole intervals, also when the clock jumps. */
+  /** Ticks are due at the start plus whole intervals, also when the clock jumps: those that were missed happen now. */
   start(): void {
     if (this.#strategy.generator.kind === 'none') return
     const { processingTime, watermarkIntervalMs } = this.#context
     let due = processingTime.now() + watermarkIntervalMs
     const tick = () => {
       const now = processingTime.now()
-      for (; due <= now; due += watermarkIntervalMs) this.splits.onPeriodicEmit(now)
+      for (let ticks = 0; due <= now && ticks < mostTicksAtOnce; ticks++, due += watermarkIntervalMs) {
+        this.splits.onPeriodicEmit(now)
+      }
+      if (due <= now) due += Math.ceil((now - due + 1) / watermarkIntervalMs) * watermarkIntervalMs
       processingTime.register(due, tick)
     }
     processingTime.register(due, tick)

@@ -1,4 +1,5 @@
 import { barrier } from '../element/element.ts'
+import { closeQuietly } from './close-quietly.ts'
 import type { ActionResult } from './mailbox.ts'
 import { Task } from './task.ts'
 
@@ -61,12 +62,7 @@ export class SourceTask extends Task {
   }
 
   override async close(): Promise<unknown[]> {
-    const failures = await super.close()
-    try {
-      await this.driver.close()
-    } catch (cause) {
-      failures.push(cause)
-    }
-    return failures
+    const [ofChain, ofDriver] = await Promise.all([super.close(), closeQuietly(() => this.driver.close())])
+    return [...ofChain, ...ofDriver]
   }
 }

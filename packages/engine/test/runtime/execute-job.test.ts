@@ -400,6 +400,29 @@ describe('a job that fails', () => {
     }
   })
 
+  it('closes everything when closing itself fails, and tells', async () => {
+    const input = new FedSource<number>()
+    const sink = new SlowSink<number>()
+    const broken: typeof sink.createWriter = (context) => ({
+      ...sink.createWriter(context),
+      isReady: true,
+      close: () => {
+        throw new Error('cannot close')
+      },
+    })
+    const other = new SlowSink<number>()
+    const definition = job('closing', (env) => {
+      const numbers = env.fromSource(input.source)
+      numbers.sinkTo({ name: 'broken', layout: 'objects', createWriter: broken })
+      numbers.sinkTo(other)
+    })
+    const handle = await executeJob(definition)
+    input.end()
+    await expect(handle.result).rejects.toThrow("Job 'closing' failed: cannot close")
+    expect(other.events.at(-1)).toBe('close')
+    expect(input.events).toEqual(expect.arrayContaining(['reader closed', 'enumerator closed']))
+  })
+
   it('is cancelled by a signal', async () => {
     const input = new FedSource<number>()
     const controller = new AbortController()
