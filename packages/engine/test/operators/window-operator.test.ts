@@ -458,3 +458,30 @@ test('state of the trigger and what a window gathered survive a snapshot', () =>
   second.push([sale('a', 3), 1])
   expect(second.values()).toEqual([[Number.NEGATIVE_INFINITY, 1, 2, 3]])
 })
+
+test('a job restored with another window size finishes the windows that were open', () => {
+  const open = (size: number, restored?: ReturnType<OperatorHarness['snapshot']>) =>
+    new OperatorHarness(
+      new WindowOperator({
+        name: 'test',
+        window: {
+          assigner: { ...tumbling, size } as WindowAssigner,
+          trigger: undefined,
+          allowedLateness: 0,
+          lateTag: undefined,
+          function: count,
+        },
+        keyOf: (record) => (record as Sale).shop,
+      }),
+      { restored },
+    )
+  const first = open(10)
+  first.push([sale('a', 1), 3], [sale('a', 1), 12])
+  const second = open(20, first.snapshot())
+  second.push([sale('a', 1), 4], [sale('a', 1), 15]).watermark(100)
+  expect(second.values()).toEqual([
+    { key: 'a', start: 0, end: 10, count: 1 },
+    { key: 'a', start: 10, end: 20, count: 1 },
+    { key: 'a', start: 0, end: 20, count: 2 },
+  ])
+})

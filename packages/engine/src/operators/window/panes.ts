@@ -10,8 +10,9 @@ export class Panes {
   #start = new Float64Array(16)
   #end = new Float64Array(16)
   #keySlot = new Int32Array(16)
-  /** Pane → the next older pane of its key. */
-  #next = new Int32Array(16)
+  /** Pane → the next older and the next newer pane of its key. */
+  #older = new Int32Array(16)
+  #newer = new Int32Array(16)
   /** Key slot → its latest pane. */
   #heads = new Int32Array(16).fill(NONE)
   readonly #free: number[] = []
@@ -36,14 +37,22 @@ export class Panes {
 
   /** The pane before `pane` in time, or -1. */
   previous(pane: number): number {
-    return this.#next[pane] as number
+    return this.#older[pane] as number
   }
 
-  /** The pane of a key that begins at `start`, or -1. The search begins at `from`, a later pane of the key. */
-  find(start: number, from: number): number {
+  /**
+   * The pane of a key for a window, or -1. The search begins at `from`, a pane that is not earlier. (Windows with one start
+   * and different ends come together when a job is restored with another window size.)
+   */
+  find(start: number, end: number, from: number): number {
     let pane = from
-    while (pane !== NONE && (this.#start[pane] as number) > start) pane = this.#next[pane] as number
-    return pane !== NONE && this.#start[pane] === start ? pane : NONE
+    while (pane !== NONE) {
+      const at = this.#start[pane] as number
+      if (at < start) return NONE
+      if (at === start && this.#end[pane] === end) return pane
+      pane = this.#older[pane] as number
+    }
+    return NONE
   }
 
   add(keySlot: number, start: number, end: number): number {
@@ -75,26 +84,25 @@ export class Panes {
   #link(pane: number): void {
     const keySlot = this.#keySlot[pane] as number
     const start = this.#start[pane] as number
-    let before = NONE
-    let after = this.#heads[keySlot] as number
-    while (after !== NONE && (this.#start[after] as number) > start) {
-      before = after
-      after = this.#next[after] as number
+    let newer = NONE
+    let older = this.#heads[keySlot] as number
+    while (older !== NONE && (this.#start[older] as number) > start) {
+      newer = older
+      older = this.#older[older] as number
     }
-    this.#next[pane] = after
-    if (before === NONE) this.#heads[keySlot] = pane
-    else this.#next[before] = pane
+    this.#join(keySlot, newer, pane)
+    this.#join(keySlot, pane, older)
   }
 
   #unlink(pane: number): void {
-    const keySlot = this.#keySlot[pane] as number
-    let at = this.#heads[keySlot] as number
-    if (at === pane) {
-      this.#heads[keySlot] = this.#next[pane] as number
-      return
-    }
-    while (this.#next[at] !== pane) at = this.#next[at] as number
-    this.#next[at] = this.#next[pane] as number
+    this.#join(this.#keySlot[pane] as number, this.#newer[pane] as number, this.#older[pane] as number)
+  }
+
+  /** Makes two panes neighbours; -1: the end of the list on that side. */
+  #join(keySlot: number, newer: number, older: number): void {
+    if (newer === NONE) this.#heads[keySlot] = older
+    else this.#older[newer] = older
+    if (older !== NONE) this.#newer[older] = newer
   }
 
   #growPanes(): void {
@@ -102,7 +110,8 @@ export class Panes {
     this.#start = grown(this.#start, new Float64Array(capacity))
     this.#end = grown(this.#end, new Float64Array(capacity))
     this.#keySlot = grown(this.#keySlot, new Int32Array(capacity))
-    this.#next = grown(this.#next, new Int32Array(capacity))
+    this.#older = grown(this.#older, new Int32Array(capacity))
+    this.#newer = grown(this.#newer, new Int32Array(capacity))
   }
 
   #growHeads(needed: number): void {

@@ -113,7 +113,7 @@ export class WindowStore {
    * -1: the latest one. Gives such a pane for the next older window.
    */
   addTo(keySlot: number, start: number, end: number, value: unknown, time: number, from: number): number {
-    const pane = this.#panes.find(start, from === NO_PANE ? this.#panes.latest(keySlot) : from)
+    const pane = this.#panes.find(start, end, from === NO_PANE ? this.#panes.latest(keySlot) : from)
     if (pane !== NO_PANE) return this.#add(pane, value, time, this.#setOnce) ? pane : NO_PANE
     const added = this.#panes.add(keySlot, start, end)
     return this.#add(added, value, time, false) ? added : NO_PANE
