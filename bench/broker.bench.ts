@@ -213,7 +213,8 @@ async function fetch(): Promise<void> {
 
 async function forkBroker(folder: string): Promise<{ child: ChildProcess; port: number }> {
   const child = fork(source('broker-process.ts'), [folder], {
-    execArgv: ['--expose-gc', ...process.execArgv.filter((arg) => arg.startsWith('--conditions'))],
+    // As users run it: from the built packages.
+    execArgv: ['--expose-gc'],
   })
   const { port } = await new Promise<{ port: number }>((resolve) => child.once('message', resolve))
   return { child, port }

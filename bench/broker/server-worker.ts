@@ -11,7 +11,8 @@ export interface ServerSpec {
 }
 
 const { kind, folder, config = {} } = workerData as ServerSpec
-const server = kind === 'broker' ? await startBroker({ port: 0, data: folder, config }) : await startBareServer(kind, folder)
+const server =
+  kind === 'broker' ? await startBroker({ port: 0, data: folder, config }) : await startBareServer(kind, folder)
 parentPort?.postMessage({ port: server.port })
 parentPort?.on('message', async (message: 'close' | 'cpu') => {
   if (message === 'cpu') {
