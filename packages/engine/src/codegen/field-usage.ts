@@ -17,6 +17,12 @@ export function fieldsReadBy(
   return parameter.every((name) => known.has(name)) ? new Set(parameter) : undefined
 }
 
+/** Whether a function provably sees no argument but the first. */
+export function isUnary(fn: (...args: never) => unknown): boolean {
+  const tokens = tokenize(Function.prototype.toString.call(fn))
+  return tokens !== undefined && parameterOf(tokens)[0] !== undefined
+}
+
 /** The name of the one parameter, or the fields that it takes apart into; and where the body begins. */
 function parameterOf(tokens: readonly string[]): [parameter: string | string[] | undefined, bodyStart: number] {
   if (isName(tokens[0]) && tokens[1] === '=>') return [tokens[0], 2]

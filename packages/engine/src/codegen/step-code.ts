@@ -2,7 +2,7 @@ import type { Schema } from '../element/schema.ts'
 import type { FilterNode, FlatMapNode, MapNode, SelectNode, WhereNode } from '../graph/node.ts'
 import type { StepName } from '../operators/operator.ts'
 import { ExpressionCompiler, findField } from './expression-code.ts'
-import { fieldsReadBy } from './field-usage.ts'
+import { fieldsReadBy, isUnary } from './field-usage.ts'
 import { FlatMapCursor, isPromise, promiseReturned } from './flat-map-cursor.ts'
 import { Program } from './program.ts'
 import { ColumnCode, columnsRow, objectOf, type Row, type RowField } from './row.ts'
@@ -104,8 +104,7 @@ export class StepProgram {
     const step = this.steps.length - 1
     const cursor = new FlatMapCursor()
     const K = program.constant(cursor)
-    // Only a function that names a second parameter can collect.
-    const collects = fn.length !== 1
+    const collects = !isUnary(fn)
     const given = collects
       ? `${this.object()}, ${program.constant(cursor.collector)}`
       : this.objectFor(fn as unknown as (value: never) => unknown)
