@@ -49,12 +49,14 @@ export class WatermarkValve {
     this.#active[channel] = 0
     this.#aligned[channel] = 0
     this.#activeCount--
+    // Only a channel that held the others back lets the watermark rise by leaving.
+    const heldBack = this.#watermarks[channel] === this.#last
     if (this.#activeCount > 0) {
-      this.#advance()
+      if (heldBack) this.#advance()
       return
     }
-    // All are idle. When the last one held the others back, they need not wait for it any longer.
-    if (this.#watermarks[channel] === this.#last) {
+    // All are idle: nobody need wait any longer.
+    if (heldBack) {
       let highest = MIN_TIMESTAMP
       for (const timestamp of this.#watermarks) highest = Math.max(highest, timestamp)
       this.#emit(highest)
