@@ -18,19 +18,27 @@ export interface ColumnMaker {
 
 /** 0, 1, 2 …, or from `start` on: the number of the record. */
 export function sequence(start = 0): FieldSpec<number> {
-  return numbers('int64', (index) => start + index)
+  return numbers('int64', (values, first, step, length) => {
+    for (let i = 0; i < length; i++) values[i] = start + first + i * step
+  })
 }
 
 /** A whole number from `min` to `max`, both included. */
 export function randomInt(min: number, max: number): FieldSpec<number> {
   checkRange(Number.isSafeInteger(min) && Number.isSafeInteger(max) && min <= max, `randomInt(${min}, ${max})`)
-  return numbers('int64', (index, seed) => min + Math.floor(fraction(index, seed) * (max - min + 1)))
+  const count = max - min + 1
+  return numbers('int64', (values, first, step, length, seed) => {
+    for (let i = 0; i < length; i++) values[i] = min + Math.floor(fraction(first + i * step, seed) * count)
+  })
 }
 
 /** A number from `min` to `max`. */
 export function randomNumber(min: number, max: number): FieldSpec<number> {
   checkRange(Number.isFinite(min) && Number.isFinite(max) && min <= max, `randomNumber(${min}, ${max})`)
-  return numbers('float64', (index, seed) => min + fraction(index, seed) * (max - min))
+  const width = max - min
+  return numbers('float64', (values, first, step, length, seed) => {
+    for (let i = 0; i < length; i++) values[i] = min + fraction(first + i * step, seed) * width
+  })
 }
 
 /** True with the given probability. */
@@ -98,16 +106,18 @@ function writeDigits(data: Uint8Array, start: number, length: number, index: num
   }
 }
 
-function numbers(type: 'int64' | 'float64', valueOf: (index: number, seed: number) => number): FieldSpec<number> {
+/** Each kind has a loop of its own: a call per record would put every number on the heap. */
+function numbers(
+  type: 'int64' | 'float64',
+  fill: (values: Float64Array, first: number, step: number, length: number, seed: number) => void,
+): FieldSpec<number> {
   return {
     type,
     createColumn: (capacity) => {
       const values = new Float64Array(capacity)
       return {
         column: { kind: 'numbers', values, nulls: undefined },
-        fill: (first, step, length, seed) => {
-          for (let i = 0; i < length; i++) values[i] = valueOf(first + i * step, seed)
-        },
+        fill: (first, step, length, seed) => fill(values, first, step, length, seed),
       }
     },
   }
