@@ -30,12 +30,15 @@ export interface LoadedLog {
   readonly snapshots: Set<number>
   /** The files are complete as they are: a clean shutdown left them, and nothing had to be repaired. */
   readonly clean: boolean
+  /** A file was made: the folder must be synced before anything in it is acknowledged. */
+  readonly folderChanged: boolean
 }
 
 /** What is known of a log while it is being loaded. */
 export interface LoadState extends LoadedLog {
   logStartOffset: number
   clean: boolean
+  folderChanged: boolean
 }
 
 export function openSegment(options: LoadOptions, base: number): { segment: Segment; fileSize: number } {

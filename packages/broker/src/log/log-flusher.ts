@@ -45,7 +45,7 @@ export class LogFlusher implements Flushable {
   readonly #host: FlushHost
   readonly #acks = new AckQueue()
   #sealed: SealedSegment[] = []
-  #folderChanged = false
+  #folderChanged: boolean
   #failed = false
   #running: Promise<void> | undefined
   /** Acks up to here wait for a flush although the mode is `none`: flush.messages was reached. */
@@ -63,12 +63,14 @@ export class LogFlusher implements Flushable {
     host: FlushHost
     flushedOffset: number
     recoveryPoint: number
+    folderChanged: boolean
   }) {
     this.#fs = options.fileSystem
     this.#scheduler = options.scheduler
     this.#host = options.host
     this.flushedOffset = options.flushedOffset
     this.recoveryPoint = options.recoveryPoint
+    this.#folderChanged = options.folderChanged
   }
 
   /** Something was appended: asks for a flush if the mode, or flush.messages, wants one. */

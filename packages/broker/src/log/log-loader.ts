@@ -24,6 +24,7 @@ export function loadLog(options: LoadOptions): LoadedLog {
     snapshots,
     logStartOffset: options.logStartOffset,
     clean: false,
+    folderChanged: false,
   }
   const opened = bases.length > 0 && options.clean && openClean(options, state, bases)
   if (opened) {
@@ -81,7 +82,7 @@ function finish(options: LoadOptions, state: LoadState): void {
     state.producers.clear()
     const segment = new Segment(options.home, options.logStartOffset, options.now)
     segment.create()
-    options.home.fileSystem.syncDirectoryNow(options.home.folder)
+    state.folderChanged = true
     state.segments.push(segment)
   }
   const first = state.segments[0] as Segment

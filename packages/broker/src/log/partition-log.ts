@@ -105,6 +105,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
       scheduler: options.flushes,
       host: this,
       flushedOffset: this.endOffset,
+      folderChanged: loaded.folderChanged,
       recoveryPoint: loaded.clean ? this.endOffset : this.#segments.active.baseOffset,
     })
   }
