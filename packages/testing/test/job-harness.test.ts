@@ -57,7 +57,7 @@ describe('jobHarness()', () => {
           .keyBy((value) => value)
           .process({
             state: { last: valueState(0) },
-            *processElement(value, { state, timers }) {
+            processElement(value, { state, timers }) {
               state.last.update(value)
               timers.registerProcessingTime(value)
             },
@@ -78,7 +78,7 @@ describe('jobHarness()', () => {
 
   it('throws what a function threw', () => {
     const harness = jobHarness<number>((_env, numbers) =>
-      numbers.map((value) => {
+      numbers.map((value): number => {
         throw new Error(`no ${value}`)
       }),
     )

@@ -4,7 +4,7 @@ import { DataStream } from './data-stream.ts'
 import { countEvictor } from './evictors.ts'
 import { type NumericField, checkField, type OrderedField } from './fields.ts'
 import { checkCallback, checkOptions } from './options.ts'
-import type { Collector, KeyedProcessContext, KeyedProcessFunction, Undeclared } from './process-function.ts'
+import type { Collector, Emitted, KeyedProcessContext, KeyedProcessFunction, Undeclared } from './process-function.ts'
 import { recordCount } from './record-count.ts'
 import { type StateHandles, valueState } from './state.ts'
 import { countTrigger, purgingTrigger } from './triggers.ts'
@@ -66,7 +66,9 @@ export class KeyedStream<K, T> {
    *   },
    * })
    */
-  process<R = Undeclared, S extends StateDescriptors = {}>(fn: KeyedProcessFunction<K, T, S, R>): DataStream<R> {
+  process<R = Undeclared, S extends StateDescriptors = {}, RT = Undeclared>(
+    fn: KeyedProcessFunction<K, T, S, R, RT>,
+  ): DataStream<Emitted<R, RT>> {
     checkOptions(fn, ['state', 'output', 'processElement', 'onTimer', 'open', 'close'], 'process()')
     checkCallback(fn.processElement, 'processElement()')
     if (fn.onTimer !== undefined) checkCallback(fn.onTimer, 'onTimer()')

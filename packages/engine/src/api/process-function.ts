@@ -16,6 +16,10 @@ export type { Collector, KeyedProcessContext, OnTimerContext, OutputTag, Process
 export type Undeclared =
   MillraceTypeError<'Say what this function emits: return the records (an array, or yield them), or declare output: type<Record>().'>
 
+/** What a function emits that returns `R` for records and `RT` for timers. */
+export type Emitted<R, RT> = IsUndeclared<R> extends true ? RT : IsUndeclared<RT> extends true ? R : R | RT
+type IsUndeclared<R> = [R] extends [never] ? false : [R] extends [Undeclared] ? true : false
+
 /** Carries a type where there is no value to infer it from. */
 export interface TypeOf<T> {
   readonly type?: T
@@ -48,10 +52,10 @@ export function outputTag<T>(id: string): OutputTag<T> {
 /**
  * Flink's KeyedProcessFunction: sees every record of a key, keeps state for the key, sets timers.
  *
- * `R` is inferred from what `processElement` returns (an iterable: an array, or a generator method), or from `output`
- * for functions that use the collector.
+ * `R` is inferred from what `processElement` returns (an iterable: an array, or a generator method), `RT` from `onTimer`
+ * likewise; for functions that use the collector `R` comes from `output`.
  */
-export interface KeyedProcessFunction<K, T, S extends StateDescriptors, R> {
+export interface KeyedProcessFunction<K, T, S extends StateDescriptors, R, RT = R> {
   /** State by name. Declared here so that it can be checked, snapshotted and restored before a record comes. */
   readonly state?: S
   readonly output?: TypeOf<R>
@@ -64,7 +68,7 @@ export interface KeyedProcessFunction<K, T, S extends StateDescriptors, R> {
     timestamp: number,
     context: OnTimerContext<K, StateHandles<S>>,
     out: Collector<NoInfer<R>>,
-  ): Iterable<NoInfer<R>> | void
+  ): Iterable<RT> | void
   /** Called once per subtask, before the first record. */
   open?(): void
   close?(): void

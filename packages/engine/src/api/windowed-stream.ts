@@ -121,7 +121,11 @@ export class WindowedStream<K, T> {
   ): DataStream<R>
   reduce(fn: (a: T, b: T) => unknown, finish?: AnyProcessWindowFunction): AnyStream {
     checkCallback(fn, 'reduce()')
-    return this.#apply('reduce', { kind: 'reduce', fn: fn as never, finish: finish && windowProcess(finish, 'reduce()') })
+    return this.#apply('reduce', {
+      kind: 'reduce',
+      fn: fn as never,
+      finish: finish && windowProcess(finish, 'reduce()'),
+    })
   }
 
   /**

@@ -232,6 +232,25 @@ const undeclared = bids.keyBy('auction').process({
 })
 same<typeof undeclared, DataStream<Undeclared>>()
 
+const onTimerOnly = bids.keyBy('auction').process({
+  processElement(_record, ctx) {
+    ctx.timers.registerEventTime(5)
+  },
+  *onTimer(timestamp) {
+    yield { timestamp }
+  },
+})
+same<typeof onTimerOnly, DataStream<{ timestamp: number }>>()
+const both = bids.keyBy('auction').process({
+  *processElement(record) {
+    yield record.price
+  },
+  *onTimer() {
+    yield 'timer'
+  },
+})
+same<typeof both, DataStream<number | string>>()
+
 // Watermarks: closures get the record.
 env.fromSource(bidSource, {
   watermarks: { timestamp: (record) => record.auction, outOfOrderness: '5 s', idleness: '1 min' },
