@@ -75,6 +75,10 @@ export class LogFileHandle {
     this.#handles = handles
   }
 
+  get isOpen(): boolean {
+    return this.#handle !== undefined
+  }
+
   get busy(): boolean {
     return this.#syncing > 0 || this.unsynced
   }

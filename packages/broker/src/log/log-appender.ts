@@ -13,10 +13,10 @@ import { type AppendOptions, type AppendResult, checkRecords, rejected } from '.
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogMetrics } from './log-event.ts'
-import { isDiskFull } from './log-flusher.ts'
 import type { ProducerState } from './producer-state.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
+import { isOutOfRoom } from './storage-error.ts'
 import type { TailCache } from './tail-cache.ts'
 
 /** What the appender asks of the log it writes. */
@@ -24,7 +24,8 @@ export interface AppendHost {
   readonly config: LogConfig
   /** Closes the active segment and starts the next one at the end of the log. Throws what the file system throws. */
   roll(): void
-  diskFull(file: string): void
+  /** There is no room, or no descriptor: nothing has changed. */
+  outOfRoom(file: string, cause: Error): void
   /** A write failed and could not be undone. */
   writeFailed(cause: Error): void
 }
@@ -226,8 +227,10 @@ export class LogAppender {
   /** Takes a failed write back: the file ends again where the log does. */
   #undo(active: Segment, cause: Error): AppendResult {
     try {
-      active.file.get().truncate(active.size)
-      active.file.unsynced = true
+      if (active.file.isOpen) {
+        active.file.get().truncate(active.size)
+        active.file.unsynced = true
+      }
     } catch {
       this.#host.writeFailed(cause)
       return rejected(ErrorCode.KAFKA_STORAGE_ERROR, cause.message)
@@ -236,7 +239,7 @@ export class LogAppender {
   }
 
   #failed(cause: Error, file: string): AppendResult {
-    if (isDiskFull(cause)) this.#host.diskFull(file)
+    if (isOutOfRoom(cause)) this.#host.outOfRoom(file, cause)
     else this.#host.writeFailed(cause)
     this.#metrics.rejectedBatches++
     return rejected(ErrorCode.KAFKA_STORAGE_ERROR, cause.message)

@@ -29,8 +29,10 @@ export type LogEvent =
     }
   | { readonly kind: 'index-rebuilt'; readonly file: string; readonly offset: number }
   | { readonly kind: 'recovered'; readonly folder: string; readonly endOffset: number; readonly scannedBytes: number }
-  /** A batch found no room. It was undone; the log goes on. */
-  | { readonly kind: 'disk-full'; readonly file: string; readonly offset: number }
+  /** A batch found no room (or no file descriptor). It was undone; the log goes on. */
+  | { readonly kind: 'disk-full'; readonly file: string; readonly offset: number; readonly cause: Error }
+  /** A read failed, or found bytes that are no batch. Reported once for each file. */
+  | { readonly kind: 'read-failed'; readonly file: string; readonly offset: number; readonly reason: string }
   /** A write or sync failed: the log takes and acknowledges nothing any more. */
   | { readonly kind: 'offline'; readonly folder: string; readonly cause: Error }
   /** The next checkpoint tries again; until then a crash means a longer recovery. */

@@ -1,11 +1,12 @@
 import { ErrorCode } from '@millrace/kafka'
-import { type FileSystem, FileSystemError } from '@millrace/std'
+import type { FileSystem } from '@millrace/std'
 import { AckQueue, type FlushWaiter } from './ack-queue.ts'
 import { syncFile, writeFile } from './durable-file.ts'
 import type { Flushable, FlushScheduler } from './flush-scheduler.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import type { Segment } from './segment.ts'
+import { isOutOfRoom } from './storage-error.ts'
 
 /** The log whose data is flushed. */
 export interface FlushHost {
@@ -25,11 +26,6 @@ interface SealedSegment {
   /** Base offset of the next segment, and the producers as of there. */
   readonly nextBase: number
   readonly snapshot: Uint8Array
-}
-
-/** Does the file system say that there is no room, rather than that it is broken? */
-export function isDiskFull(cause: unknown): boolean {
-  return cause instanceof FileSystemError && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')
 }
 
 /**
@@ -177,7 +173,7 @@ export class LogFlusher implements Flushable {
       segment.writeIndexes()
       writeFile(this.#fs, segmentFile(this.#host.folder, entry.nextBase, LogSuffix.snapshot), entry.snapshot)
     } catch (cause) {
-      if (!isDiskFull(cause)) throw cause
+      if (!isOutOfRoom(cause)) throw cause
       // They can be rebuilt from the log; until they are written, the recovery point stays.
       this.#sealed.push(entry)
     }

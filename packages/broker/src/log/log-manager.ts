@@ -3,6 +3,7 @@ import {
   type FileSystem,
   FileSystemError,
   joinPath,
+  MillraceError,
   type Random,
   randomUuid,
   type TimerHandle,
@@ -102,7 +103,12 @@ export class LogManager {
       this.#loadLogs()
     } catch (cause) {
       this.#folder.release()
-      throw cause
+      if (!(cause instanceof FileSystemError)) throw cause
+      throw new MillraceError('BROKER_DATA_UNUSABLE', {
+        message: `The data folder ${options.folder} cannot be read: ${cause.message}`,
+        fix: 'Check the disk and the rights of its files, or choose another folder with --data.',
+        cause,
+      })
     }
     this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
     this.#every(options.checkpointIntervalMs ?? 60_000, () => {

@@ -1,5 +1,6 @@
 import { ErrorCode, BATCH_HEADER_BYTES, BATCH_MAGIC, baseOffset, batchSize, lastOffset } from '@millrace/kafka'
-import type { LogMetrics } from './log-event.ts'
+import { FileSystemError } from '@millrace/std'
+import type { LogEventListener, LogMetrics } from './log-event.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
 import type { TailCache } from './tail-cache.ts'
@@ -42,10 +43,14 @@ export class LogReader {
   readonly #places = new Float64Array(keptPlaces * 3).fill(-1)
   #nextPlace = 0
 
-  constructor(segments: SegmentList, cache: TailCache, metrics: LogMetrics) {
-    this.#segments = segments
-    this.#cache = cache
-    this.#metrics = metrics
+  readonly #report: LogEventListener
+  readonly #reported = new Set<string>()
+
+  constructor(options: { segments: SegmentList; cache: TailCache; metrics: LogMetrics; report: LogEventListener }) {
+    this.#segments = options.segments
+    this.#cache = options.cache
+    this.#metrics = options.metrics
+    this.#report = options.report
   }
 
   /** `offset` must lie in the log; `upTo` must be given. */
@@ -66,7 +71,12 @@ export class LogReader {
     // Compaction may have taken the last records of a segment: go on in the next one.
     while (offset >= segment.endOffset && at + 1 < this.#segments.length) segment = this.#segments.at(++at) as Segment
     if (segment.quarantine.length > 0 && segment.quarantinedAt(offset)) return failedRead(ErrorCode.CORRUPT_MESSAGE)
-    return this.#readFile(segment, offset, maxBytes, upTo, minOne, options.allocate ?? allocateExactly)
+    try {
+      return this.#readFile(segment, offset, maxBytes, upTo, minOne, options.allocate ?? allocateExactly)
+    } catch (cause) {
+      this.failed(segment.file.path, offset, cause)
+      return failedRead(ErrorCode.KAFKA_STORAGE_ERROR)
+    }
   }
 
   #readFile(
@@ -85,12 +95,12 @@ export class LogReader {
     let wanted = Math.min(Math.max(maxBytes, BATCH_HEADER_BYTES), limit - position)
     let bytes = allocate(wanted)
     let filled = file.read(bytes.byteLength === wanted ? bytes : bytes.subarray(0, wanted), position)
-    if (filled < Math.min(wanted, BATCH_HEADER_BYTES)) return failedRead(ErrorCode.CORRUPT_MESSAGE)
+    if (filled < Math.min(wanted, BATCH_HEADER_BYTES)) return this.#corrupt(segment, offset)
     const first = batchSize(bytes, 0)
     if (first > filled || first > maxBytes) {
       if (!minOne) return nothing
       if (baseOffset(bytes, 0) >= upTo) return nothing
-      if (first > limit - position) return failedRead(ErrorCode.CORRUPT_MESSAGE)
+      if (first > limit - position) return this.#corrupt(segment, offset)
       if (first > filled) {
         wanted = first
         bytes = allocate(wanted)
@@ -100,7 +110,7 @@ export class LogReader {
       }
     }
     const end = wholeBatches(bytes, filled, offset, upTo)
-    if (end < 0) return failedRead(ErrorCode.CORRUPT_MESSAGE)
+    if (end < 0) return this.#corrupt(segment, offset)
     if (end === 0) return nothing
     this.#metrics.fileReads++
     this.#metrics.readBytes += end
@@ -124,6 +134,24 @@ export class LogReader {
     this.#places[at] = offset
     this.#places[at + 1] = position
     this.#places[at + 2] = segment.baseOffset
+  }
+
+  /** Reports, once for each file, that it cannot be read. Throws what is no failure of the file system. */
+  failed(file: string, offset: number, cause: unknown): void {
+    if (!(cause instanceof FileSystemError)) throw cause
+    this.#reportOnce(file, offset, cause.message)
+  }
+
+  #corrupt(segment: Segment, offset: number): ReadResult {
+    this.#reportOnce(segment.file.path, offset, 'The bytes are no record batch')
+    return failedRead(ErrorCode.CORRUPT_MESSAGE)
+  }
+
+  #reportOnce(file: string, offset: number, reason: string): void {
+    const place = `${file} ${reason}`
+    if (this.#reported.has(place)) return
+    this.#reported.add(place)
+    this.#report({ kind: 'read-failed', file, offset, reason })
   }
 
   /** The log was cut off: remembered places may lie behind its end. */

@@ -1,7 +1,6 @@
 import { baseOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
 import { joinPath } from '@millrace/std'
 import { writeFile } from './durable-file.ts'
-import { isDiskFull } from './log-flusher.ts'
 import { type LoadOptions, type LoadState, openSegment, openTrusted, removeSnapshot } from './load-state.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import { replayProducers } from './producer-replay.ts'
@@ -9,6 +8,7 @@ import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { writeQuarantine } from './quarantine.ts'
 import type { Segment } from './segment.ts'
 import { type RecoveryResult, recoverSegment } from './segment-recovery.ts'
+import { isOutOfRoom } from './storage-error.ts'
 
 /** Bytes copied at once when a torn end is saved. */
 const copyBytes = 1024 * 1024
@@ -143,7 +143,7 @@ export class LogRecovery {
       if (copyTail(this.#options, segment, fileSize, path)) savedAs = path
     } catch (cause) {
       // What is cut off was never acknowledged: a full disk must not keep the log from starting.
-      if (!isDiskFull(cause)) throw cause
+      if (!isOutOfRoom(cause)) throw cause
       home.fileSystem.remove(path)
     }
     handle.truncate(segment.size)

@@ -7,7 +7,7 @@ import type { EpochEndOffset, EpochEntry, LeaderEpochs } from './leader-epochs.t
 import { type AppendHost, LogAppender } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogEvent, type LogMetrics, newLogMetrics } from './log-event.ts'
-import { type FlushHost, isDiskFull, LogFlusher } from './log-flusher.ts'
+import { type FlushHost, LogFlusher } from './log-flusher.ts'
 import { loadLog } from './log-loader.ts'
 import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
 import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
@@ -19,6 +19,7 @@ import type { DeletionScope } from './retention.ts'
 import { Segment, type SegmentHome } from './segment.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { SegmentList } from './segment-list.ts'
+import { isOutOfRoom } from './storage-error.ts'
 import { TailCache } from './tail-cache.ts'
 
 /** `offline`: a write or sync failed; nothing is taken or acknowledged any more. */
@@ -27,8 +28,8 @@ export type LogState = 'online' | 'offline' | 'closed'
 /**
  * The log of one partition: batches of records in the order of their offsets, in Kafka's file format.
  *
- * Nothing here throws for what a client sent or for a full disk; answers carry Kafka's error codes. An unreadable
- * file does throw (`FileSystemError`).
+ * Nothing here throws for what a client sent or for what the disk does; answers carry Kafka's error codes. Only opening
+ * a log throws (`FileSystemError`).
  *
  * @example
  * const result = log.append(records, { leaderEpoch: 0 })
@@ -79,7 +80,12 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     this.#epochs = loaded.epochs
     this.#changed = !loaded.clean
     this.#cache = new TailCache(options.tailBudget)
-    this.#reader = new LogReader(this.#segments, this.#cache, this.metrics)
+    this.#reader = new LogReader({
+      segments: this.#segments,
+      cache: this.#cache,
+      metrics: this.metrics,
+      report: (event) => this.#report(event),
+    })
     this.#files = new SegmentFiles({ home: options.home, timers: options.timers, snapshots: loaded.snapshots })
     this.#trimmer = new LogTrimmer({
       host: this,
@@ -231,7 +237,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
 
   /**
    * Whole batches from the one that contains `offset`, at most `maxBytes`, below the high watermark. OFFSET_OUT_OF_RANGE
-   * outside of the log; CORRUPT_MESSAGE where the log is damaged.
+   * outside of the log; CORRUPT_MESSAGE where the log is damaged; KAFKA_STORAGE_ERROR where the file cannot be read.
    */
   read(offset: number, maxBytes: number, options: ReadOptions = {}): ReadResult {
     if (this.#state === 'closed') return failedRead(ErrorCode.KAFKA_STORAGE_ERROR)
@@ -242,7 +248,12 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   /** ListOffsets: see {@link lookUpOffset}. */
   offsetForTimestamp(timestamp: number): TimestampOffset {
     const { highWatermark, logStartOffset } = this
-    return lookUpOffset(timestamp, { segments: this.#segments, epochs: this.#epochs, logStartOffset, highWatermark })
+    try {
+      return lookUpOffset(timestamp, { segments: this.#segments, epochs: this.#epochs, logStartOffset, highWatermark })
+    } catch (cause) {
+      this.#reader.failed(this.folder, logStartOffset, cause)
+      return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, offset: -1, timestamp: -1, leaderEpoch: -1 }
+    }
   }
 
   /** OffsetForLeaderEpoch: the largest epoch up to `epoch` and its end; -1, -1 when unknown. */
@@ -267,6 +278,10 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   applyRetention(): number {
     if (this.#state !== 'online') return 0
     this.#producers.expire(this.#clock.now() - this.#config.producerIdExpirationMs)
+    for (const segment of this.#segments) {
+      // Reads load them again.
+      if (segment !== this.#segments.active && segment.endOffset <= this.recoveryPoint) segment.releaseIndexes()
+    }
     return this.#deleteOldSegments('retention')
   }
 
@@ -274,7 +289,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     try {
       return this.#trimmer.deleteOldSegments(scope, this.#clock.now())
     } catch (cause) {
-      if (isDiskFull(cause)) this.diskFull(this.folder)
+      if (isOutOfRoom(cause)) this.outOfRoom(this.folder, cause as Error)
       else this.writeFailed(cause as Error)
       return 0
     }
@@ -374,8 +389,8 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   }
 
   /** For {@link LogAppender}. */
-  diskFull(file: string): void {
-    this.#report({ kind: 'disk-full', file, offset: this.endOffset })
+  outOfRoom(file: string, cause: Error): void {
+    this.#report({ kind: 'disk-full', file, offset: this.endOffset, cause })
   }
 
   #report(event: LogEvent): void {

@@ -1,5 +1,5 @@
 import { ErrorCode } from '@millrace/kafka'
-import { seededRandom } from '@millrace/std'
+import { FileSystemError, seededRandom } from '@millrace/std'
 import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -157,5 +157,60 @@ describe('a failed write', () => {
     await clock.advanceAsync(60_000)
     expect(events).toHaveLength(1)
     expect(Buffer.from(disk.readFile('data/t-0/leader-epoch-checkpoint')).toString()).toBe('0\n1\n4 0\n')
+  })
+})
+
+describe('reading', () => {
+  /** The same disk, but some of its reads go wrong. */
+  async function openFailing(how: { code?: string; garble?: boolean }) {
+    const { clock, disk, logs, log } = await openOnDisk({ segmentBytes: 300 })
+    for (let i = 0; i < 6; i++) log.append(makeBatch({ bytes: 80, timestamp: start + i }), leader)
+    await clock.settle()
+    const closing = logs.close()
+    await clock.settle()
+    await closing
+    let failing = false
+    const open = disk.open.bind(disk)
+    disk.open = (path, mode) => {
+      if (failing && how.code === 'EMFILE') throw new FileSystemError('EMFILE', 'open', path)
+      const handle = open(path, mode)
+      return {
+        ...handle,
+        read: (target, position) => {
+          if (failing && how.code) throw new FileSystemError(how.code, 'read', path)
+          const count = handle.read(target, position)
+          if (failing && how.garble) target.fill(0xee)
+          return count
+        },
+      }
+    }
+    const again = await openLog({ fileSystem: disk, clock, config: { segmentBytes: 300 } })
+    failing = true
+    return { ...again, heal: () => void (failing = false) }
+  }
+
+  test('a file that cannot be read: KAFKA_STORAGE_ERROR, reported once, and well again when it can', async () => {
+    const { events, heal, log } = await openFailing({ code: 'EIO' })
+    for (let i = 0; i < 3; i++) expect(log.read(0, 100).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(log.offsetForTimestamp(start).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(events.filter(({ kind }) => kind === 'read-failed').length).toBeLessThanOrEqual(2)
+    heal()
+    expect(readAll(log)).toMatchObject({ failures: [] })
+    expect(log.state).toBe('online')
+  })
+
+  test('bytes that are no batch: CORRUPT_MESSAGE, with file and offset', async () => {
+    const { events, log } = await openFailing({ garble: true })
+    expect(log.read(0, 100).errorCode).toBe(ErrorCode.CORRUPT_MESSAGE)
+    expect(events).toMatchObject([{ kind: 'read-failed', file: 'data/t-0/00000000000000000000.log', offset: 0 }])
+  })
+
+  test('no file descriptor: refused, nothing changes, the log stays online', async () => {
+    const { events, heal, log } = await openFailing({ code: 'EMFILE' })
+    expect(log.append(makeBatch(), leader).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(log.read(0, 100).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(events.map(({ kind }) => kind)).toEqual(['disk-full', 'read-failed'])
+    heal()
+    expect(log.append(makeBatch(), leader)).toMatchObject({ errorCode: ErrorCode.NONE, baseOffset: 6 })
   })
 })
