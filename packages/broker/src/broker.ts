@@ -120,6 +120,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       groups,
       clock,
       timers,
+      random,
       pool,
     })
     const sockets = new SocketServer({

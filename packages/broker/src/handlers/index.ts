@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '@millrace/std'
+import type { Clock, Random, Timers } from '@millrace/std'
 import type { BrokerAddress } from '../net/broker-address.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
@@ -15,6 +15,7 @@ import { registerDescribeCluster } from './describe-cluster.ts'
 import { registerDescribeConfigs } from './describe-configs.ts'
 import { registerDescribeGroups } from './describe-groups.ts'
 import { registerFetch } from './fetch.ts'
+import { FetchSessions } from './fetch-session.ts'
 import { registerFindCoordinator } from './find-coordinator.ts'
 import { registerHeartbeat } from './heartbeat.ts'
 import { registerInitProducerId } from './init-producer-id.ts'
@@ -41,15 +42,18 @@ export interface HandlerServices {
   readonly groups: GroupCoordinator
   readonly clock: Clock
   readonly timers: Timers
+  readonly random: Random
   readonly pool: BufferPool
 }
 
 /** All APIs that the broker serves. */
 export function registerHandlers(services: HandlerServices): HandlerRegistry {
-  const { server, clusterId, address, topics, metadata, groups, timers, pool } = services
+  const { server, clusterId, address, topics, metadata, groups, clock, timers, random, pool } = services
   const registry = new HandlerRegistry()
   registerProduce(registry, topics)
-  registerFetch(registry, { topics, timers, pool, maxBytes: server['fetch.max.bytes'] })
+  const slots = server['max.incremental.fetch.session.cache.slots']
+  const sessions = new FetchSessions({ slots, clock, random })
+  registerFetch(registry, sessions, { topics, timers, pool, maxBytes: server['fetch.max.bytes'] })
   registerListOffsets(registry, topics)
   registerMetadata(registry, { topics, metadata, server, clusterId, address })
   registerOffsetCommit(registry, groups, topics)

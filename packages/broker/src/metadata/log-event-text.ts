@@ -24,6 +24,8 @@ export function logEventText(event: LogEvent): { level: 'info' | 'warn' | 'error
         level: 'error',
         message: `${event.file}: the disk is full; the write at offset ${event.offset} was undone`,
       }
+    case 'read-failed':
+      return { level: 'error', message: `${event.file} could not be read at offset ${event.offset}: ${event.reason}` }
     case 'offline':
       return {
         level: 'error',
