@@ -1,6 +1,7 @@
 import { utf8 } from '@millrace/std'
 import type { ByteColumn } from '../records/builder.ts'
 import type { RecordHeader } from '../records/reader.ts'
+import type { ColumnRun } from './column-runs.ts'
 import type { BatchWaiter } from './producer-batch.ts'
 
 /** One record to be sent. Strings are sent as UTF-8. */
@@ -60,35 +61,52 @@ export function toHeaders(headers: ProducerRecord['headers']): readonly RecordHe
   }))
 }
 
-/** The promise of one record. */
-export class RecordWaiter implements BatchWaiter {
-  readonly firstDelta: number
-  readonly count = 1
-  readonly #topic: string
-  readonly #partition: number
-  readonly #timestamp: number
+/** One `send`: what is to be written, and then who waits for it. */
+export class RecordSend implements BatchWaiter {
+  readonly topic: string
+  /** Undefined: to be chosen. */
+  partition: number | undefined
+  key: Uint8Array | null
+  value: Uint8Array | null
+  headers: readonly RecordHeader[]
+  readonly timestamp: number
   readonly #resolve: (metadata: RecordMetadata) => void
   readonly #reject: (error: Error) => void
+  firstDelta = 0
+  readonly count = 1
+  deadline = 0
 
   constructor(
-    at: { topic: string; partition: number; timestamp: number; firstDelta: number },
+    record: ProducerRecord,
+    timestamp: number,
     resolve: (metadata: RecordMetadata) => void,
     reject: (error: Error) => void,
   ) {
-    this.#topic = at.topic
-    this.#partition = at.partition
-    this.#timestamp = at.timestamp
-    this.firstDelta = at.firstDelta
+    this.topic = record.topic
+    this.partition = record.partition
+    this.key = encodeText(record.key)
+    this.value = encodeText(record.value)
+    this.headers = toHeaders(record.headers)
+    this.timestamp = timestamp
     this.#resolve = resolve
     this.#reject = reject
   }
 
+  /** It is in a batch now: its own bytes are no longer needed. */
+  appended(partition: number, firstDelta: number): void {
+    this.partition = partition
+    this.firstDelta = firstDelta
+    this.key = null
+    this.value = null
+    this.headers = NO_HEADERS
+  }
+
   done(baseOffset: number, logAppendTime: number): void {
     this.#resolve({
-      topic: this.#topic,
-      partition: this.#partition,
+      topic: this.topic,
+      partition: this.partition as number,
       offset: baseOffset < 0 ? -1 : baseOffset + this.firstDelta,
-      timestamp: logAppendTime < 0 ? this.#timestamp : logAppendTime,
+      timestamp: logAppendTime < 0 ? this.timestamp : logAppendTime,
     })
   }
 
@@ -97,28 +115,41 @@ export class RecordWaiter implements BatchWaiter {
   }
 
   moved(firstDelta: number): BatchWaiter {
-    const at = { topic: this.#topic, partition: this.#partition, timestamp: this.#timestamp, firstDelta }
-    return new RecordWaiter(at, this.#resolve, this.#reject)
+    this.firstDelta = firstDelta
+    return this
   }
 }
 
-/** The promise of a whole column batch, which may go to several partitions and batches. */
-export class ColumnTracker {
-  readonly ranges: ProducedRange[] = []
+/** One `sendBatch`, which may go to several partitions and batches. */
+export class ColumnSend {
+  readonly batch: ColumnBatch
+  /** What is not in a batch yet; undefined until the rows are divided among partitions. */
+  runs: ColumnRun[] | undefined
+  deadline = 0
+  readonly #ranges: ProducedRange[] = []
   readonly #resolve: (ranges: ProducedRange[]) => void
   readonly #reject: (error: Error) => void
   #remaining: number
 
-  constructor(count: number, resolve: (ranges: ProducedRange[]) => void, reject: (error: Error) => void) {
-    this.#remaining = count
+  constructor(batch: ColumnBatch, resolve: (ranges: ProducedRange[]) => void, reject: (error: Error) => void) {
+    this.batch = batch
+    this.#remaining = batch.timestamps.length
     this.#resolve = resolve
     this.#reject = reject
   }
 
+  get topic(): string {
+    return this.batch.topic
+  }
+
+  get partition(): number | undefined {
+    return this.batch.partition
+  }
+
   written(range: ProducedRange): void {
-    this.ranges.push(range)
+    this.#ranges.push(range)
     this.#remaining -= range.count
-    if (this.#remaining === 0) this.#resolve(this.ranges)
+    if (this.#remaining === 0) this.#resolve(this.#ranges)
   }
 
   fail(error: Error): void {
@@ -130,11 +161,11 @@ export class ColumnTracker {
 export class ColumnWaiter implements BatchWaiter {
   readonly firstDelta: number
   readonly count: number
-  readonly #tracker: ColumnTracker
+  readonly #send: ColumnSend
   readonly #partition: number
 
-  constructor(tracker: ColumnTracker, partition: number, firstDelta: number, count: number) {
-    this.#tracker = tracker
+  constructor(send: ColumnSend, partition: number, firstDelta: number, count: number) {
+    this.#send = send
     this.#partition = partition
     this.firstDelta = firstDelta
     this.count = count
@@ -142,14 +173,14 @@ export class ColumnWaiter implements BatchWaiter {
 
   done(baseOffset: number): void {
     const offset = baseOffset < 0 ? -1 : baseOffset + this.firstDelta
-    this.#tracker.written({ partition: this.#partition, baseOffset: offset, count: this.count })
+    this.#send.written({ partition: this.#partition, baseOffset: offset, count: this.count })
   }
 
   fail(error: Error): void {
-    this.#tracker.fail(error)
+    this.#send.fail(error)
   }
 
   moved(firstDelta: number, _from: number, count: number): BatchWaiter {
-    return new ColumnWaiter(this.#tracker, this.#partition, firstDelta, count)
+    return new ColumnWaiter(this.#send, this.#partition, firstDelta, count)
   }
 }

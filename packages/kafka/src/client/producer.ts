@@ -1,34 +1,24 @@
 import { MillraceError } from '@millrace/std'
-import type { RecordHeader } from '../records/reader.ts'
 import { Accumulator, recordBytes } from './accumulator.ts'
 import { Cluster } from './cluster.ts'
 import { type ColumnRun, runsByKey, wholeRun } from './column-runs.ts'
 import { ClientClosedError } from './errors.ts'
 import type { TopicMetadata } from './metadata.ts'
+import type { PartitionQueue } from './partition-queue.ts'
 import { partitionForKey, StickyPartitioner } from './partitioner.ts'
+import type { ProducerBatch } from './producer-batch.ts'
 import { type KafkaProducerOptions, type ResolvedProducerOptions, resolveProducerOptions } from './producer-options.ts'
 import {
   type ColumnBatch,
-  ColumnTracker,
+  ColumnSend,
   ColumnWaiter,
-  encodeText,
   type ProducedRange,
   type ProducerRecord,
   type RecordMetadata,
-  RecordWaiter,
-  toHeaders,
+  RecordSend,
 } from './producer-record.ts'
 import { Sender } from './sender.ts'
 import { Pulse, timedOut } from './waiting.ts'
-
-/** What is being added; called again until it is all in, which may take several batches. */
-interface Pending {
-  /** False: there is no memory at present. Throws what is wrong with it. */
-  append(metadata: TopicMetadata): boolean
-  partition: number | undefined
-  reject(error: Error): void
-  deadline: number
-}
 
 /** What a topic needs beside its queues. */
 interface TopicState {
@@ -52,7 +42,7 @@ export class KafkaProducer {
   readonly #sender: Sender
   readonly #topics = new Map<string, TopicState>()
   /** Records that wait for metadata or memory, in the order of their sends. */
-  readonly #blocked = new Map<string, Pending[]>()
+  readonly #blocked = new Map<string, Send[]>()
   readonly #pumps = new Set<Promise<void>>()
   readonly #memoryFreed: Pulse
   #closing = false
@@ -86,23 +76,8 @@ export class KafkaProducer {
    */
   send(record: ProducerRecord): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
-      const key = encodeText(record.key)
-      const value = encodeText(record.value)
-      const headers = toHeaders(record.headers)
       const timestamp = record.timestamp ?? this.#options.system.clock.now()
-      const bytes = recordBytes(key, value, headers)
-      this.#checkSize(record.topic, bytes)
-      this.#add(record.topic, {
-        partition: record.partition,
-        reject,
-        deadline: this.#deadline(),
-        append: (metadata) => {
-          if (!this.#accumulator.hasRoom(bytes)) return false
-          const partition = record.partition ?? this.#choosePartition(metadata, key, value, bytes)
-          this.#append({ metadata, partition, key, value, timestamp, headers }, resolve, reject)
-          return true
-        },
-      })
+      this.#add(new RecordSend(record, timestamp, resolve, reject))
     })
   }
 
@@ -115,24 +90,9 @@ export class KafkaProducer {
    * await producer.sendBatch({ topic, partition: 0, values: { data, offsets }, timestamps })
    */
   sendBatch(batch: ColumnBatch): Promise<ProducedRange[]> {
-    const count = batch.timestamps.length
-    if (count === 0) return Promise.resolve([])
+    if (batch.timestamps.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      const tracker = new ColumnTracker(count, resolve, reject)
-      let runs: ColumnRun[] | undefined
-      this.#add(batch.topic, {
-        partition: batch.partition,
-        reject,
-        deadline: this.#deadline(),
-        append: (metadata) => {
-          runs ??= this.#splitByPartition(batch, metadata)
-          for (let run = runs[0]; run; run = runs[0]) {
-            if (!this.#appendRun(batch, run, tracker)) return false
-            runs.shift()
-          }
-          return true
-        },
-      })
+      this.#add(new ColumnSend(batch, resolve, reject))
     })
   }
 
@@ -165,7 +125,7 @@ export class KafkaProducer {
       await late.wait(timeoutMs)
     } else await flushed
     for (const waiting of this.#blocked.values())
-      for (const { reject } of waiting) reject(new ClientClosedError('producer'))
+      for (const send of waiting) send.fail(new ClientClosedError('producer'))
     this.#blocked.clear()
     this.#sender.close()
     this.#cluster.close()
@@ -176,31 +136,35 @@ export class KafkaProducer {
     await this.close()
   }
 
-  #add(topic: string, pending: Pending): void {
+  #add(send: Send): void {
     this.#checkOpen()
+    const { topic } = send
     const waiting = this.#blocked.get(topic)
+    if (!waiting) {
+      const metadata = this.#cluster.metadata.topics.get(topic)
+      if (metadata && hasPartition(metadata, send) && this.#append(send, metadata)) return
+    }
+    send.deadline = this.#options.system.clock.monotonic() + this.#options.maxBlockMs
     if (waiting) {
-      waiting.push(pending)
+      waiting.push(send)
       return
     }
-    const metadata = this.#cluster.metadata.topics.get(topic)
-    if (metadata && this.#hasPartition(metadata, pending) && pending.append(metadata)) return
-    this.#blocked.set(topic, [pending])
+    this.#blocked.set(topic, [send])
     const pump = this.#pump(topic).finally(() => this.#pumps.delete(pump))
     this.#pumps.add(pump)
   }
 
   /** Adds what had to wait, in order, as metadata and memory allow. */
   async #pump(topic: string): Promise<void> {
-    const waiting = this.#blocked.get(topic) as Pending[]
+    const waiting = this.#blocked.get(topic) as Send[]
     const { clock } = this.#options.system
     for (let head = waiting[0]; head && !this.#cluster.isClosed; head = waiting[0]) {
       const remaining = head.deadline - clock.monotonic()
       try {
         const metadata = await this.#cluster.topic(topic, { timeoutMs: Math.max(1, remaining) })
-        if (!this.#hasPartition(metadata, head)) await this.#findPartition(topic, head.partition as number)
+        if (!hasPartition(metadata, head)) await this.#findPartition(topic, head.partition as number)
         const current = this.#cluster.metadata.topics.get(topic) ?? metadata
-        while (!this.#cluster.isClosed && !head.append(current)) {
+        while (!this.#cluster.isClosed && !this.#append(head, current)) {
           const left = head.deadline - clock.monotonic()
           if (left <= 0)
             throw timedOut(`Waiting for memory to send to ${topic} (bufferMemory)`, this.#options.maxBlockMs)
@@ -209,65 +173,70 @@ export class KafkaProducer {
           this.#sender.relax()
         }
       } catch (error) {
-        head.reject(error as Error)
+        head.fail(error as Error)
       }
       waiting.shift()
     }
     this.#blocked.delete(topic)
   }
 
-  #hasPartition(metadata: TopicMetadata, pending: Pending): boolean {
-    return pending.partition === undefined || pending.partition < metadata.partitions.length
-  }
-
   /** Partitions may have been added since the metadata came. */
   async #findPartition(topic: string, partition: number): Promise<void> {
     await this.#cluster.refresh()
-    const count = this.#cluster.metadata.topics.get(topic)?.partitions.length ?? 0
-    if (partition < count) return
+    const partitions = this.#cluster.metadata.topics.get(topic)?.partitions ?? []
+    if (partitions[partition]) return
     throw new MillraceError('KAFKA_UNKNOWN_PARTITION', {
-      message: `Topic ${topic} has no partition ${partition}: it has ${count}.`,
+      message: `Topic ${topic} has no partition ${partition}: it has ${partitions.length}.`,
       fix: 'Leave the partition out, or add partitions to the topic.',
     })
   }
 
-  #append(
-    record: {
-      metadata: TopicMetadata
-      partition: number
-      key: Uint8Array | null
-      value: Uint8Array | null
-      timestamp: number
-      headers: readonly RecordHeader[]
-    },
-    resolve: (metadata: RecordMetadata) => void,
-    reject: (error: Error) => void,
-  ): void {
-    const { metadata, partition, key, value, timestamp, headers } = record
-    const topic = metadata.name
-    const queue = this.#accumulator.queue(topic, partition)
-    const { batch, firstDelta, isNew } = this.#accumulator.append(queue, key, value, timestamp, headers)
-    batch.addWaiter(new RecordWaiter({ topic, partition, timestamp, firstDelta }, resolve, reject))
-    const isFull = batch.builder.sizeInBytes >= this.#options.batchSize || queue.waiting.length > 1
-    this.#sender.activate(queue)
-    if (isFull) this.#sender.wake()
-    else if (isNew) this.#sender.wakeAfterLinger()
+  /** False: there is no memory at present. */
+  #append(send: Send, metadata: TopicMetadata): boolean {
+    return send instanceof RecordSend ? this.#appendRecord(send, metadata) : this.#appendColumns(send, metadata)
   }
 
-  #appendRun(batch: ColumnBatch, run: ColumnRun, tracker: ColumnTracker): boolean {
-    const { topic, values, keys, timestamps } = batch
+  #appendRecord(send: RecordSend, metadata: TopicMetadata): boolean {
+    const { topic, key, value, headers } = send
+    const bytes = recordBytes(key, value, headers)
+    this.#checkSize(topic, bytes)
+    if (!this.#accumulator.hasRoom(bytes)) return false
+    const partition = send.partition ?? this.#choosePartition(metadata, key, value, bytes)
+    const queue = this.#accumulator.queue(topic, partition)
+    const { batch, firstDelta, isNew } = this.#accumulator.append(queue, key, value, send.timestamp, headers)
+    send.appended(partition, firstDelta)
+    batch.addWaiter(send)
+    this.#appended(queue, batch, isNew)
+    return true
+  }
+
+  #appendColumns(send: ColumnSend, metadata: TopicMetadata): boolean {
+    send.runs ??= this.#splitByPartition(send.batch, metadata)
+    for (let run = send.runs[0]; run; run = send.runs[0]) {
+      if (!this.#appendRun(send, run)) return false
+      send.runs.shift()
+    }
+    return true
+  }
+
+  #appendRun(send: ColumnSend, run: ColumnRun): boolean {
+    const { topic, values, keys, timestamps } = send.batch
     const queue = this.#accumulator.queue(topic, run.partition)
     const columns = { values, keys, timestamps, rows: run.rows }
     while (run.next < run.end) {
       if (!this.#accumulator.hasRoom(this.#options.batchSize)) return false
-      const { batch: into, firstDelta, end, isNew } = this.#accumulator.appendColumns(queue, columns, run.next, run.end)
-      into.addWaiter(new ColumnWaiter(tracker, run.partition, firstDelta, end - run.next))
+      const { batch, firstDelta, end, isNew } = this.#accumulator.appendColumns(queue, columns, run.next, run.end)
+      batch.addWaiter(new ColumnWaiter(send, run.partition, firstDelta, end - run.next))
       run.next = end
-      this.#sender.activate(queue)
-      if (queue.waiting.length > 1 || into.builder.sizeInBytes >= this.#options.batchSize) this.#sender.wake()
-      else if (isNew) this.#sender.wakeAfterLinger()
+      this.#appended(queue, batch, isNew)
     }
     return true
+  }
+
+  #appended(queue: PartitionQueue, batch: ProducerBatch, isNew: boolean): void {
+    this.#sender.activate(queue)
+    if (queue.waiting.length > 1 || batch.builder.sizeInBytes >= this.#options.batchSize) this.#sender.wake()
+    else if (isNew) this.#sender.wakeAfterLinger()
   }
 
   #splitByPartition(batch: ColumnBatch, metadata: TopicMetadata): ColumnRun[] {
@@ -327,8 +296,10 @@ export class KafkaProducer {
   #checkOpen(): void {
     if (this.#closing) throw new ClientClosedError('producer')
   }
+}
 
-  #deadline(): number {
-    return this.#options.system.clock.monotonic() + this.#options.maxBlockMs
-  }
+type Send = RecordSend | ColumnSend
+
+function hasPartition(metadata: TopicMetadata, { partition }: Send): boolean {
+  return partition === undefined || metadata.partitions[partition] !== undefined
 }
