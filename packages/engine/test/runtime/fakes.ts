@@ -144,7 +144,7 @@ export class SlowSink<T> implements Sink<T> {
   }
 
   holdFlushes(): void {
-    this.#held = []
+    this.#held ??= []
   }
 
   releaseFlushes(): void {
