@@ -32,17 +32,28 @@ function lostSessions({ program, input }: Case): FlinkDefect | undefined {
   if (program.type !== 'window' || gap === undefined) return undefined
   const keys = new Map<string, Session[]>()
   const lost = new Map<string, string>()
-  let now = 0
+  const lateness = (program.allowedLateness as number | undefined) ?? 0
+  /** Of the clock that the windows go by: the watermark or processing time. */
+  let now = program.time === 'processing' ? 0 : Number.NEGATIVE_INFINITY
+  const isOver = ({ end }: { readonly end: number }) => end - 1 + lateness <= now
   for (const [index, item] of input.entries()) {
-    if (item.p !== undefined) now = item.p
+    const time = program.time === 'processing' ? item.p : item.w
+    if (time !== undefined) {
+      now = time
+      for (const [key, sessions] of keys)
+        keys.set(
+          key,
+          sessions.filter((session) => !isOver(session)),
+        )
+    }
     if (item.e === undefined) continue
     const [name, timestamp, value] = item.e
     const key = program.keyed === false ? '' : name
-    const at = program.time === 'processing' ? now : timestamp
-    const start = at
-    const end = at + gap.base + ((((value as number) % gap.mod) + gap.mod) % gap.mod) * gap.step
+    const start = program.time === 'processing' ? now : timestamp
+    const end = start + gap.base + ((((value as number) % gap.mod) + gap.mod) % gap.mod) * gap.step
     const sessions = keys.get(key) ?? []
     const touched = sessions.filter((session) => session.start <= end && session.end >= start)
+    if (touched.length === 0 && isOver({ end })) continue
     const same = touched.find((session) => session.start === start && session.end === end)
     if (same?.merged) lost.set(key, `item ${index} is the session [${start}, ${end}) that came from merging`)
     const joined: Session = {
@@ -50,10 +61,7 @@ function lostSessions({ program, input }: Case): FlinkDefect | undefined {
       end: Math.max(end, ...touched.map((session) => session.end)),
       merged: false,
     }
-    // Sessions that are over stay here: a false alarm costs nothing, the case is compared whole first.
-    joined.merged = touched.some(
-      (session) => session.merged || session.start !== joined.start || session.end !== joined.end,
-    )
+    joined.merged = touched.some((one) => one.merged || one.start !== joined.start || one.end !== joined.end)
     keys.set(key, [...sessions.filter((session) => !touched.includes(session)), joined])
   }
   if (lost.size === 0) return undefined

@@ -123,7 +123,9 @@ export class KeyedProcessOperator implements Operator, TimerHandler {
   }
 
   close(): void {
-    this.#runtime.timers.close()
+    // Open may have failed.
+    const runtime: Runtime | undefined = this.#runtime
+    runtime?.timers.close()
     this.#process.close?.()
   }
 

@@ -222,6 +222,19 @@ describe('sessions', () => {
   })
 })
 
+test('an operator that could not be opened can be closed', () => {
+  const window: WindowDefinition = {
+    assigner: { kind: 'global', time: 'event' },
+    trigger: undefined,
+    allowedLateness: 0,
+    lateTag: undefined,
+    function: count,
+  }
+  const operator = new WindowOperator({ name: 'test', window, keyOf: () => 1 })
+  expect(() => new OperatorHarness(operator)).toThrow('never ends by itself')
+  operator.close()
+})
+
 describe('processing time', () => {
   test('the clock decides, time stamps do not matter', () => {
     const h = harness({ assigner: { kind: 'tumbling', time: 'processing', size: 10, offset: 0 } })

@@ -121,7 +121,9 @@ export class WindowOperator implements Operator, TimerHandler {
   }
 
   close(): void {
-    this.#runtime.timers.close()
+    // Open may have failed.
+    const runtime: Runtime | undefined = this.#runtime
+    runtime?.timers.close()
   }
 
   /** Puts a record into its windows. False: every one of them is gone. */
