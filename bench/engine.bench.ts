@@ -182,7 +182,7 @@ async function cpuSeconds(work: () => unknown): Promise<number> {
   return (user + system) / 1e6
 }
 
-async function measure(pipeline: Pipeline, attempts = 4): Promise<void> {
+async function measure(pipeline: Pipeline, label = pipeline.name, attempts = 4): Promise<void> {
   const { name, batches, unit, unitsPerRecord, flink } = pipeline
   const supply = pipeline.supply()
   let ours = Number.POSITIVE_INFINITY
@@ -204,7 +204,7 @@ async function measure(pipeline: Pipeline, attempts = 4): Promise<void> {
   const verdict = (reached: boolean) => (reached ? '' : ' MISSED')
   console.log(
     [
-      name.padEnd(20),
+      label.padEnd(30),
       `${rate(ours).toFixed(1).padStart(6)} M ${unit}/s/core (≥ ${pipeline.rateToReach}${verdict(rate(ours) >= pipeline.rateToReach)})`,
       `by hand ${rate(hand).toFixed(1).padStart(6)}`,
       `ratio ${ratio.toFixed(2)} (≥ ${pipeline.ratioToReach}${verdict(ratio >= pipeline.ratioToReach)})`,
@@ -240,7 +240,40 @@ async function measureState(): Promise<void> {
   )
 }
 
+/** Jobs of other shapes and functions, so that code that all jobs share has seen many types. */
+async function runOtherJobs(): Promise<void> {
+  const shapes: ((bid: Bid) => object)[] = [
+    ({ key, price }) => ({ price, key }),
+    ({ key, price }) => ({ key, price, text: 'x' }),
+    ({ key, price }) => ({ key: `k${key}`, price }),
+    ({ key, price }) => ({ id: key, key: [key, 'x'], price }),
+    ({ key, price }) => ({ price: String(price), key: key + 0.5 }),
+    ({ key }) => ({ key: BigInt(key), price: null }),
+    ({ key }) => [key],
+  ]
+  const supply = bidObjects(1000)
+  for (const shape of shapes) {
+    const sink = sumOfCounts()
+    const definition = job('other', (env) => {
+      env
+        .fromSource(supplySource<Bid>(supply, 500))
+        .map(shape as (bid: Bid) => { key: number })
+        .filter((record) => record !== null)
+        .flatMap((record) => [record, record])
+        .keyBy((record) => record.key)
+        .window(tumbling('1 s'))
+        .count()
+        .sinkTo(sink)
+    })
+    await (await executeJob(definition)).result
+  }
+}
+
 const wanted = process.argv.slice(2)
 // Before the others, in a process that has used no memory yet.
 if (wanted.length === 0 || wanted.includes('state')) await measureState()
 for (const pipeline of pipelines) if (wanted.length === 0 || wanted.includes(pipeline.name)) await measure(pipeline)
+if (wanted.length === 0 || wanted.includes('pollution')) {
+  await runOtherJobs()
+  for (const pipeline of pipelines.slice(0, 2)) await measure(pipeline, `${pipeline.name}, after other jobs`)
+}
