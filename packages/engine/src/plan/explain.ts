@@ -120,6 +120,7 @@ function stepText(step: Step): string {
         : `${layoutText(step.input)} → ${layoutText(step.output)}`,
     )
   }
+  if (step.kind === 'window' && step.compiled) details.push('panes')
   const key = keyText(step)
   if (key !== undefined) details.push(`key: ${key}`)
   if (step.uid !== undefined) details.push(`uid: ${step.uid}`)

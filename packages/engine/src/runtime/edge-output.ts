@@ -25,12 +25,13 @@ export class EdgeOutput {
     edge: JobEdge,
     channels: readonly Channel[],
     maxParallelism: number,
+    subtask: number,
     wrap: (cause: unknown, batch: Batch, index: number) => Error,
   ) {
     this.#channels = channels
     this.#open = channels.map(() => undefined)
     this.#knownInput = new Float64Array(channels.length)
-    this.#partitioner = createPartitioner(edge.partitioning, channels.length, maxParallelism)
+    this.#partitioner = createPartitioner(edge.partitioning, channels.length, maxParallelism, subtask)
     this.#wrap = wrap
   }
 

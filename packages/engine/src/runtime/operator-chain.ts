@@ -132,10 +132,10 @@ export class OperatorChain {
   }
 
   #edge(from: Step, edge: JobEdge): EdgeOutput {
-    const { channelsOf, maxParallelism } = this.#environment
+    const { channelsOf, maxParallelism, subtask } = this.#environment
     const wrap = (cause: unknown, batch: Batch, index: number) =>
       wrapUserError(cause, `keyBy after ${from.name}`, from.site, batch, index)
-    const output = new EdgeOutput(edge, channelsOf(edge), maxParallelism, wrap)
+    const output = new EdgeOutput(edge, channelsOf(edge), maxParallelism, subtask, wrap)
     this.edges.push(output)
     return output
   }

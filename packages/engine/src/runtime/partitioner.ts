@@ -10,7 +10,13 @@ export interface Partitioner {
   select(values: readonly unknown[], length: number, targets: Int32Array, cursor: { index: number }): void
 }
 
-export function createPartitioner(partitioning: Partitioning, channels: number, maxParallelism: number): Partitioner {
+/** `subtask`: the sender's. Senders that take turns begin with different receivers. */
+export function createPartitioner(
+  partitioning: Partitioning,
+  channels: number,
+  maxParallelism: number,
+  subtask: number,
+): Partitioner {
   switch (partitioning.kind) {
     case 'hash':
       return new HashPartitioner(partitioning.key, channels, maxParallelism)
@@ -19,7 +25,7 @@ export function createPartitioner(partitioning: Partitioning, channels: number, 
       return { broadcast: false, select: (_values, length, targets) => void targets.fill(0, 0, length) }
     case 'rebalance':
     case 'rescale':
-      return new RoundRobinPartitioner(channels)
+      return new RoundRobinPartitioner(channels, subtask % channels)
     case 'broadcast':
       return { broadcast: true, select: () => {} }
   }
@@ -50,10 +56,11 @@ class HashPartitioner implements Partitioner {
 class RoundRobinPartitioner implements Partitioner {
   readonly broadcast = false
   readonly #channels: number
-  #next = 0
+  #next: number
 
-  constructor(channels: number) {
+  constructor(channels: number, first: number) {
     this.#channels = channels
+    this.#next = first
   }
 
   select(_values: readonly unknown[], length: number, targets: Int32Array): void {

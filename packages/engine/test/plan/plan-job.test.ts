@@ -220,11 +220,11 @@ Task 1 (2 subtasks)
 
 Task 3 (2 subtasks)
   reads task 1: hash of auction
-  count  [objects; key: auction; uid: counts]  <site>
+  count  [objects; panes; key: auction; uid: counts]  <site>
   └ branch
-    print  [objects]                           <site>
+    print  [objects]                                  <site>
   └ side output late
-    print (late)  [objects]                    <site>`,
+    print (late)  [objects]                           <site>`,
     )
   })
 

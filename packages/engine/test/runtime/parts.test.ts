@@ -116,6 +116,7 @@ describe('partitioning', () => {
       { kind: 'hash', key: { kind: 'expression', expression: { kind: 'field', name: 'name' } } },
       4,
       128,
+      0,
     )
     // Apache Flink: key groups 94, 81, 22, 72 of 128 for these keys.
     const keys = ['', 'a', 'b', 'key']
@@ -125,13 +126,18 @@ describe('partitioning', () => {
         keys.map((name) => ({ name })),
       ),
     ).toEqual([2, 2, 0, 2])
-    const byClosure = createPartitioner({ kind: 'hash', key: { kind: 'closure', fn: (value) => [value, 1] } }, 3, 128)
+    const byClosure = createPartitioner(
+      { kind: 'hash', key: { kind: 'closure', fn: (value) => [value, 1] } },
+      3,
+      128,
+      0,
+    )
     const [first, ...others] = select(byClosure, ['x', 'x', 'x'])
     expect(new Set(others)).toEqual(new Set([first]))
   })
 
   it('takes turns', () => {
-    expect(select(createPartitioner({ kind: 'rebalance' }, 3, 128), [1, 2, 3, 4])).toEqual([0, 1, 2, 0])
+    expect(select(createPartitioner({ kind: 'rebalance' }, 3, 128, 4), [1, 2, 3, 4])).toEqual([1, 2, 0, 1])
   })
 })
 
