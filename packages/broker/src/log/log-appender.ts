@@ -100,6 +100,8 @@ export class LogAppender {
   ): number {
     const accepted: Uint8Array[] = []
     const indexes: number[] = []
+    /** Duplicates of batches that are about to be written: they fail with them. */
+    const dependents: number[] = []
     let offset = this.endOffset
     let bytes = 0
     let next = first
@@ -109,6 +111,7 @@ export class LogAppender {
       const refusal = this.#judge(records, options, now)
       if (refusal) {
         results[next] = refusal
+        if (refusal.baseOffset >= this.endOffset) dependents.push(next)
         continue
       }
       if (this.#mustRoll(records, offset, bytes, now)) {
@@ -126,7 +129,10 @@ export class LogAppender {
       accepted.push(records)
       indexes.push(next)
     }
-    if (accepted.length > 0) this.#write(accepted, indexes, options, now, results)
+    if (accepted.length > 0) {
+      const failure = this.#write(accepted, indexes, options, now, results)
+      if (failure) for (const i of [...indexes, ...dependents]) results[i] = failure
+    }
     this.#producers.commit()
     return next
   }
@@ -137,20 +143,19 @@ export class LogAppender {
     options: AppendOptions,
     now: number,
     results: AppendResult[],
-  ): void {
+  ): AppendResult | undefined {
     const active = this.#segments.active
     try {
       active.file.get().writev(accepted, active.size)
     } catch (cause) {
       this.#producers.rollback()
-      const failure = this.#undo(active, cause as Error)
-      for (const i of indexes) results[i] = failure
-      return
+      return this.#undo(active, cause as Error)
     }
     active.file.unsynced = true
     for (let k = 0; k < accepted.length; k++) {
       results[indexes[k] as number] = this.#written(active, accepted[k] as Uint8Array, options, now)
     }
+    return undefined
   }
 
   /** Why the batch may not be appended, or where it is already; undefined when it may. */

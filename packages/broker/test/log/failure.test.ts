@@ -54,6 +54,19 @@ describe('a full disk', () => {
     )
   })
 
+  test('a batch and its repetition in one group fail together', async () => {
+    const { disk, log } = await openOnDisk()
+    const twice = () => [0, 0].map((sequence) => makeBatch({ bytes: 500, producer: { id: 1, sequence } }))
+    disk.capacity = disk.usedBytes
+    const refused = log.appendAll(twice(), leader)
+    expect(refused.map(({ errorCode }) => errorCode)).toEqual([56, 56])
+    disk.capacity = Number.POSITIVE_INFINITY
+    expect(log.appendAll(twice(), leader)).toMatchObject([
+      { errorCode: 0, baseOffset: 0, duplicate: false },
+      { errorCode: 0, baseOffset: 0, duplicate: true },
+    ])
+  })
+
   test('while a segment is closed: data is acknowledged, the indexes follow when there is room', async () => {
     const { clock, disk, log } = await openOnDisk({ segmentBytes: 300 })
     for (let i = 0; i < 4; i++) log.append(makeBatch({ bytes: 60 }), leader)
