@@ -18,7 +18,7 @@ export class UserFunctionError extends MillraceError {
     const ours = cause instanceof MillraceError
     const text = ours ? cause.message : cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
     super(ours ? cause.code : 'ENGINE_USER_FUNCTION_FAILED', {
-      message: `A function of '${operator}' failed${place}: ${text}${/[.!?]$/.test(text) ? '' : '.'}${at}`,
+      message: `${ours ? `In '${operator}'` : `A function of '${operator}' failed`}${place}: ${text}${/[.!?]$/.test(text) ? '' : '.'}${at}`,
       fix: (ours && cause.fix) || 'Correct the function, or handle the record that it cannot take.',
       cause,
     })
