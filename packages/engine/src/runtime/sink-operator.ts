@@ -1,6 +1,7 @@
 import type { SinkWriter } from '../connector/sink.ts'
 import type { Batch } from '../element/batch.ts'
 import type { Operator } from '../operators/operator.ts'
+import { notOfUser } from './user-error.ts'
 
 /** The end of a task: hands batches to a sink's writer. */
 export class SinkOperator implements Operator {
@@ -15,7 +16,11 @@ export class SinkOperator implements Operator {
   open(): void {}
 
   processBatch(batch: Batch): void {
-    this.writer.write(batch)
+    try {
+      this.writer.write(batch)
+    } catch (cause) {
+      throw notOfUser(cause)
+    }
   }
 
   processWatermark(_timestamp: number): void {}

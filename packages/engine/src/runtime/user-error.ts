@@ -28,6 +28,16 @@ export class UserFunctionError extends MillraceError {
   }
 }
 
+/** Errors that are not the fault of the operators whose calls they pass through. */
+const notOfUsers = new WeakSet<object>()
+
+/** Marks what a sink threw: on its way up it must not be taken for an error of the user function that emitted the record. */
+export function notOfUser(cause: unknown): Error {
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  notOfUsers.add(error)
+  return error
+}
+
 /** Wraps what user code threw, once. `operatorSite`: where the operator was added to the job. */
 export function wrapUserError(
   cause: unknown,
@@ -37,6 +47,7 @@ export function wrapUserError(
   index: number,
 ): Error {
   if (cause instanceof UserFunctionError) return cause
+  if (cause instanceof Error && notOfUsers.has(cause)) return cause
   const frame = cause instanceof Error ? userFrame(cause.stack) : undefined
   const site = frame ? describeLocation(frame) : operatorSite
   return new UserFunctionError(operator, recordOf(batch, index), site, cause)

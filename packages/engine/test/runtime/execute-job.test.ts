@@ -400,6 +400,31 @@ describe('a job that fails', () => {
     }
   })
 
+  it('does not blame a function for what the sink behind it threw', async () => {
+    const input = new FedSource<number>()
+    const full = new MillraceError('DISK_FULL', { message: 'The disk is full.' })
+    const error = await failing((env) => {
+      const sink = new SlowSink<number>()
+      const writer: typeof sink.createWriter = (context) => ({
+        ...sink.createWriter(context),
+        isReady: true,
+        write: () => {
+          throw full
+        },
+      })
+      env
+        .fromSource(input.source)
+        .keyBy((value) => value)
+        .process({
+          processElement(value, _ctx) {
+            return Array.from({ length: 2000 }, () => value)
+          },
+        })
+        .sinkTo({ name: 'disk', layout: 'objects', createWriter: writer })
+    }, input)
+    expect(error).toBe(full)
+  })
+
   it('closes everything when closing itself fails, and tells', async () => {
     const input = new FedSource<number>()
     const sink = new SlowSink<number>()
