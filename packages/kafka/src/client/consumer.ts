@@ -1,9 +1,9 @@
-import { MillraceError } from '@millrace/std'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import { Cluster } from './cluster.ts'
 import { type KafkaConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
+import { concurrentPoll, invalidSeek, mixedModes, nothingToRead, wokenUp } from './consumer-misuse.ts'
 import { ClientClosedError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
 import { type CommittedOffset, GroupCoordinator, NO_MEMBER } from './group-coordinator.ts'
@@ -173,10 +173,7 @@ export class KafkaConsumer {
   /** The next poll continues at this offset. */
   seek(target: TopicPartition & { offset: number }): void {
     if (!Number.isSafeInteger(target.offset) || target.offset < 0) {
-      throw new MillraceError('KAFKA_INVALID_OFFSET', {
-        message: `Cannot seek to offset ${target.offset} of ${target.topic}-${target.partition}.`,
-        fix: 'Give a whole number from 0 on.',
-      })
+      throw invalidSeek(target)
     }
     this.#subscription.get(target).seek(target.offset)
     this.#changed.notify()
@@ -394,7 +391,7 @@ export class KafkaConsumer {
   #checkWoken(): void {
     if (!this.#isWoken) return
     this.#isWoken = false
-    throw new MillraceError('KAFKA_WAKEUP', { message: 'The poll was ended by wakeup().' })
+    throw wokenUp()
   }
 
   #checkOpen(): void {
@@ -404,25 +401,4 @@ export class KafkaConsumer {
   #now(): number {
     return this.#options.system.clock.monotonic()
   }
-}
-
-function mixedModes(): MillraceError {
-  return new MillraceError('KAFKA_MIXED_SUBSCRIPTION', {
-    message: 'A consumer either subscribes to topics or is assigned partitions.',
-    fix: 'Call unsubscribe() first, or use two consumers.',
-  })
-}
-
-function nothingToRead(): MillraceError {
-  return new MillraceError('KAFKA_NOTHING_SUBSCRIBED', {
-    message: 'The consumer has nothing to read.',
-    fix: 'Call subscribe(topics) or assign(partitions) before the first poll.',
-  })
-}
-
-function concurrentPoll(): MillraceError {
-  return new MillraceError('KAFKA_CONCURRENT_POLL', {
-    message: 'A poll of this consumer is under way already.',
-    fix: 'Wait for it before the next one.',
-  })
 }

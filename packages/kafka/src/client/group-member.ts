@@ -1,18 +1,12 @@
 import { MillraceError, sleep, type TimerHandle } from '@millrace/std'
-import { Heartbeat, JoinGroup, type JoinGroupResponse, LeaveGroup, SyncGroup } from '../definitions/index.ts'
+import { Heartbeat, LeaveGroup } from '../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
-import type { PartitionAssignor, TopicPartition } from './assignors/assignor.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
 import type { Cluster } from './cluster.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import { isRetriable } from './errors.ts'
 import type { GroupCoordinator, GroupIdentity } from './group-coordinator.ts'
-import {
-  CONSUMER_PROTOCOL_TYPE,
-  decodeAssignment,
-  decodeSubscription,
-  encodeAssignment,
-  encodeSubscription,
-} from './group-protocol.ts'
+import { type Joined, joinGroup } from './group-join.ts'
 import { partitionKey, type SubscriptionState } from './subscription.ts'
 import { backoff } from './waiting.ts'
 
@@ -35,14 +29,6 @@ export interface GroupMemberOptions {
   /** A poll has something to do. */
   onChange: () => void
 }
-
-interface Joined {
-  readonly assignor: PartitionAssignor
-  readonly partitions: TopicPartition[]
-}
-
-/** Time beyond the rebalance timeout that the coordinator gets to answer a JoinGroup. */
-const JOIN_GRACE_MS = 5_000
 
 /** The coordinator knows this member no longer: it must come back as a new one. */
 class MembershipLostError extends MillraceError {
@@ -73,7 +59,7 @@ export class GroupMember {
   #pollEndedAt = 0
   #isPolling = false
   /** As leader: the partition counts that the assignment was made for. */
-  #assignedFor: Map<string, number> | undefined
+  #assignedFor: ReadonlyMap<string, number> | undefined
   readonly #closed = new AbortController()
 
   constructor(options: GroupMemberOptions) {
@@ -237,86 +223,19 @@ export class GroupMember {
   }
 
   async #joinOnce(): Promise<Joined> {
-    const { coordinator, options, subscription } = this.#context
-    const { groupId } = coordinator
-    const { sessionTimeoutMs, maxPollIntervalMs: rebalanceTimeoutMs, assignors } = options
-    const mine = {
+    const { cluster, coordinator, options, subscription } = this.#context
+    const joined = await joinGroup(cluster, coordinator, options, {
+      memberId: this.#memberId,
       topics: subscription.topics,
       ownedPartitions: subscription.assignment(),
       generationId: this.#generationId,
-    }
-    const protocols = assignors.map((assignor) => ({
-      name: assignor.name,
-      metadata: encodeSubscription(assignor, mine),
-    }))
-    const join = await coordinator.send(
-      JoinGroup,
-      () => ({
-        groupId,
-        sessionTimeoutMs,
-        rebalanceTimeoutMs,
-        memberId: this.#memberId,
-        groupInstanceId: options.groupInstanceId ?? null,
-        protocolType: CONSUMER_PROTOCOL_TYPE,
-        protocols,
-      }),
-      (answer) => answer.errorCode,
-      { timeoutMs: Math.max(options.requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS) },
-    )
-    if (join.errorCode === ErrorCode.MEMBER_ID_REQUIRED) this.#memberId = join.memberId
-    if (join.errorCode !== ErrorCode.NONE) throw new KafkaError(join.errorCode, `Joining group ${groupId}`)
-    this.#memberId = join.memberId
-    this.#generationId = join.generationId
-    const assignor = assignors.find(({ name }) => name === join.protocolName)
-    if (!assignor) {
-      throw new KafkaError(
-        ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
-        `Joining group ${groupId}`,
-        `it uses ${join.protocolName}`,
-      )
-    }
-    const assignments = join.leader === join.memberId ? await this.#assign(assignor, join) : this.#follow()
-    const sync = await coordinator.send(
-      SyncGroup,
-      {
-        groupId,
-        generationId: join.generationId,
-        memberId: join.memberId,
-        groupInstanceId: options.groupInstanceId ?? null,
-        protocolType: CONSUMER_PROTOCOL_TYPE,
-        protocolName: assignor.name,
-        assignments,
+      onMember: (memberId, generationId) => {
+        this.#memberId = memberId
+        if (generationId >= 0) this.#generationId = generationId
       },
-      (answer) => answer.errorCode,
-    )
-    if (sync.errorCode !== ErrorCode.NONE) throw new KafkaError(sync.errorCode, `Joining group ${groupId} (sync)`)
-    return { assignor, partitions: decodeAssignment(sync.assignment) }
-  }
-
-  #follow(): never[] {
-    this.#assignedFor = undefined
-    return []
-  }
-
-  /** As leader: divides the partitions among the members. */
-  async #assign(assignor: PartitionAssignor, join: JoinGroupResponse) {
-    const { cluster } = this.#context
-    const members = join.members.map((m) => decodeSubscription(m.memberId, m.groupInstanceId, m.metadata))
-    const topics = new Set(members.flatMap((member) => member.topics))
-    if (cluster.follow(topics) || [...topics].some((topic) => !cluster.metadata.topics.has(topic)))
-      await cluster.refresh()
-    const counts = new Map<string, number>()
-    const existing = new Map<string, number>()
-    for (const topic of topics) {
-      const count = cluster.metadata.topics.get(topic)?.partitions.length ?? 0
-      counts.set(topic, count)
-      if (count > 0) existing.set(topic, count)
-    }
-    this.#assignedFor = counts
-    // A static leader that came back in time: the assignment stands, it only keeps watch (KIP-814).
-    if (join.skipAssignment) return []
-    const assignment = assignor.assign({ members, partitionCounts: existing })
-    return [...assignment].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }))
+    })
+    this.#assignedFor = joined.assignedFor
+    return joined
   }
 
   #scheduleHeartbeat(): void {

@@ -1,11 +1,11 @@
 import type { TimerHandle } from '@millrace/std'
-import { InitProducerId, Produce, type ProduceResponse } from '../definitions/index.ts'
+import { InitProducerId } from '../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { ClientClosedError, ClientTimeoutError, isRetriable, needsRefresh, ProduceError, reasonOf } from './errors.ts'
-import { uuidKey } from './metadata.ts'
 import type { PartitionQueue } from './partition-queue.ts'
+import { type ProduceAnswer, produce, type Sent } from './produce-exchange.ts'
 import type { ProducerBatch, ProducerIdentity } from './producer-batch.ts'
 import { backoff, retry } from './waiting.ts'
 
@@ -25,12 +25,6 @@ export interface SenderOptions {
   onFinished: (batch: ProducerBatch) => void
   /** Splits a batch that the broker found too large. */
   split: (batch: ProducerBatch) => ProducerBatch[]
-}
-
-/** One batch in a request, with where it came from. */
-interface Sent {
-  readonly queue: PartitionQueue
-  readonly batch: ProducerBatch
 }
 
 /**
@@ -226,57 +220,23 @@ export class Sender {
 
   async #exchange(connection: BrokerConnection, sent: readonly Sent[]): Promise<void> {
     const { cluster, acks } = this.#options
-    const byTopic = new Map<string, { index: number; records: Uint8Array }[]>()
-    for (const { queue, batch } of sent) {
-      const entry = { index: queue.partition, records: batch.bytes as Uint8Array }
-      const entries = byTopic.get(queue.topic)
-      if (entries) entries.push(entry)
-      else byTopic.set(queue.topic, [entry])
-    }
-    const names = new Map<string, string>()
-    const topicData = [...byTopic].map(([name, partitionData]) => {
-      const topicId = cluster.metadata.topics.get(name)?.topicId
-      if (topicId) names.set(uuidKey(topicId), name)
-      return { name, topicId, partitionData }
+    const answers = await produce(cluster, connection, sent, acks)
+    sent.forEach(({ queue, batch }, i) => {
+      if (answers) this.#settle(queue, batch, answers[i])
+      else this.#complete(queue, batch, -1, -1)
     })
-    const byIds = topicData.every((topic) => topic.topicId !== undefined)
-    const version = connection.versionOf(Produce, byIds ? undefined : 12)
-    const body = { transactionalId: null, acks, timeoutMs: cluster.options.requestTimeoutMs, topicData }
-    if (acks === 0) {
-      await connection.post(Produce, version, body)
-      for (const { queue, batch } of sent) this.#complete(queue, batch, -1, -1)
-      return
-    }
-    const response = await connection.request(Produce, version, body)
-    this.#settle(response, sent, (topic) => (version >= 13 ? names.get(uuidKey(topic.topicId)) : topic.name))
   }
 
-  #settle(
-    response: ProduceResponse,
-    sent: readonly Sent[],
-    nameOf: (topic: ProduceResponse['responses'][number]) => string | undefined,
-  ): void {
-    const { cluster } = this.#options
-    for (const topic of response.responses) {
-      const name = nameOf(topic)
-      for (const answer of topic.partitionResponses) {
-        const found = sent.find(({ queue }) => queue.partition === answer.index && queue.topic === name)
-        if (!found?.queue.onWire.has(found.batch)) continue
-        const { queue, batch } = found
-        const code = answer.errorCode
-        if (code === ErrorCode.NONE) this.#complete(queue, batch, answer.baseOffset, answer.logAppendTimeMs)
-        else if (code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) this.#complete(queue, batch, -1, -1)
-        else {
-          const reason = answer.errorMessage ?? answer.recordErrors[0]?.batchIndexErrorMessage
-          this.#refuse(queue, batch, new KafkaError(code, undefined, reason))
-          const { leaderId, leaderEpoch } = answer.currentLeader
-          cluster.metadata.updateLeader(queue.topic, queue.partition, leaderId, leaderEpoch)
-        }
-      }
-    }
-    for (const { queue, batch } of sent) {
-      if (!queue.onWire.has(batch)) continue
-      this.#retryOrFail(queue, batch, new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, undefined, 'no answer for it'))
+  #settle(queue: PartitionQueue, batch: ProducerBatch, answer: ProduceAnswer | undefined): void {
+    const code = answer?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR
+    if (answer && code === ErrorCode.NONE) this.#complete(queue, batch, answer.baseOffset, answer.logAppendTimeMs)
+    else if (code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) this.#complete(queue, batch, -1, -1)
+    else {
+      const reason = answer?.errorMessage ?? answer?.recordErrors[0]?.batchIndexErrorMessage
+      this.#refuse(queue, batch, new KafkaError(code, undefined, reason))
+      if (!answer) return
+      const { leaderId, leaderEpoch } = answer.currentLeader
+      this.#options.cluster.metadata.updateLeader(queue.topic, queue.partition, leaderId, leaderEpoch)
     }
   }
 

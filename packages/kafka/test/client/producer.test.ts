@@ -146,7 +146,7 @@ describe('KafkaProducer', () => {
     cluster.override(Produce, ({ body }) => {
       const [topic] = body.topicData
       const [partition] = topic?.partitionData ?? []
-      if ((partition?.records as Uint8Array).byteLength <= 300) return undefined
+      if ((partition?.records?.byteLength ?? 0) <= 300) return undefined
       const answer = { index: 0, errorCode: ErrorCode.MESSAGE_TOO_LARGE, baseOffset: -1 }
       return {
         responses: [{ name: topic?.name ?? '', topicId: topic?.topicId as Uint8Array, partitionResponses: [answer] }],
