@@ -108,9 +108,10 @@ function compileProgram(draft: PaneAggregateDraft) {
   const single = geometry.shared || geometry.slide >= geometry.size
   const refused = chain.columns?.aside(() => lateRecord(chain, draft)) ?? lateRecord(chain, draft)
   program.line(`if (!(${timestamp} >= low && ${timestamp} < high)) {
-    if (!operator.select(${timestamp})) { ${refused}; step = -1; operator.refuse(late, ${timestamp}, i); continue }
-    low = operator.low; high = operator.high; G = operator.group
-    ${single ? 'P = G[0]; LOAD' : ''}
+    const span = operator.select(${timestamp})
+    if (span === undefined) { ${refused}; step = -1; operator.refuse(late, ${timestamp}, i); continue }
+    low = span.low; high = span.high; panes = span.panes
+    ${single ? 'P = panes[0]; LOAD' : ''}
   }`)
   if (draft.key !== undefined) chain.enter(draft.keyStep)
   keySlot(chain, draft.key)
@@ -122,8 +123,8 @@ function compileProgram(draft: PaneAggregateDraft) {
   if (single) program.line(`if (slot >= capacity) { ${reserve}; LOAD }\n${accumulation.lines}\n${again}`)
   else {
     const declared = accumulation.arrays.map(([name, property]) => `const ${name} = P.${property}`).join('; ')
-    program.line(`for (let w = 0; w < G.length; w++) {
-      const P = G[w]
+    program.line(`for (let w = 0; w < panes.length; w++) {
+      const P = panes[w]
       ${reserve}
       ${declared}
       step = ${windowStep}
@@ -133,7 +134,7 @@ function compileProgram(draft: PaneAggregateDraft) {
   }
   const reload = `${load}; capacity = P.capacity`
   const locals = single
-    ? `let P = G.length === 0 ? undefined : G[0], ${accumulation.arrays.map(([name]) => name).join(', ')}, capacity = 0
+    ? `let P = panes.length === 0 ? undefined : panes[0], ${accumulation.arrays.map(([name]) => name).join(', ')}, capacity = 0
        if (P !== undefined) { ${reload} }`
     : ''
   const run = program.build<(operator: PaneAggregateOperator, batch: unknown) => void>((prelude, body) =>
@@ -142,7 +143,7 @@ return function window(operator, batch) {
   const n = batch.length, T = batch.timestamps
   const keys = operator.keys, integers = keys.integers
   let E = integers.entries, M = integers.mask, H = integers.shift
-  let low = operator.low, high = operator.high, G = operator.group
+  let { low, high, panes } = operator.span
   ${locals}
   let i = 0, step = -1
   ${prelude}

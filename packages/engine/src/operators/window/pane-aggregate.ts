@@ -29,6 +29,18 @@ export interface PanePlan {
   readonly checkBatch: (batch: Batch) => void
 }
 
+/** A span of time in which all records fall into the same panes. */
+export interface Span {
+  readonly low: number
+  /** Excluded. */
+  readonly high: number
+  /** The latest first; one where panes do not overlap. */
+  readonly panes: readonly Pane[]
+}
+
+const nowhere: Span = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, panes: [] }
+const SPANS = 64
+
 /**
  * Tumbling and sliding windows in event time with the default trigger, over columns: a key is a dense slot, a pane holds
  * the contents of all keys in a span of time. Gives the records that the general window operator gives, with their time
@@ -40,11 +52,10 @@ export class PaneAggregateOperator implements Operator {
   keys!: AdaptiveKeyTable
   usage!: KeyUsage
   textKeys!: TextKeys
-  /** The span of time that {@link pane} (or all of {@link group}) is for. */
-  low = Number.POSITIVE_INFINITY
-  high = Number.NEGATIVE_INFINITY
-  /** Windows that the last selected record falls into, the latest first; without overlap it is one. */
-  group: Pane[] = []
+  /** Of the last record. */
+  span = nowhere
+  /** Spans that records fell into lately, by a few bits of their time: records out of order go back and forth. */
+  readonly #spans: (Span | undefined)[] = new Array(SPANS).fill(undefined)
   readonly #plan: PanePlan
   readonly #panes = new Map<number, Pane>()
   readonly #unused: Pane[] = []
@@ -86,11 +97,10 @@ export class PaneAggregateOperator implements Operator {
       else this.#fireAll()
       this.usage.sweep(this.#panes.values())
       this.#dispose()
+      this.span = nowhere
+      this.#spans.fill(undefined)
       this.#buffers.flush()
     }
-    // The records of a pane that has fired now belong to a window that fires again.
-    this.low = Number.POSITIVE_INFINITY
-    this.high = Number.NEGATIVE_INFINITY
     this.#context.output.watermark(timestamp)
   }
 
@@ -102,15 +112,24 @@ export class PaneAggregateOperator implements Operator {
 
   close(): void {}
 
-  /**
-   * Makes {@link group} the panes of a record with this time stamp, and {@link low} and {@link high} the span for which
-   * they are the same. False: no pane takes it.
-   */
-  select(timestamp: number): boolean {
-    if (!Number.isFinite(timestamp)) throw withoutTimestamp()
+  /** The span of a record with this time stamp, which {@link span} is from now on. Undefined: no pane takes it. */
+  select(timestamp: number): Span | undefined {
     const { geometry } = this.#plan
-    const { paneSize, paneStep, offset } = geometry
-    const group: Pane[] = []
+    const at = Math.floor((timestamp - geometry.offset) / geometry.spanStep) & (SPANS - 1)
+    let span = this.#spans[at]
+    if (span === undefined || !(timestamp >= span.low && timestamp < span.high)) {
+      span = this.#spanAt(timestamp)
+      if (span === undefined) return undefined
+      this.#spans[at] = span
+    }
+    this.span = span
+    return span
+  }
+
+  #spanAt(timestamp: number): Span | undefined {
+    if (!Number.isFinite(timestamp)) throw withoutTimestamp()
+    const { paneSize, paneStep, offset } = this.#plan.geometry
+    const panes: Pane[] = []
     let low = Number.NEGATIVE_INFINITY
     let high = Number.POSITIVE_INFINITY
     const latest = windowStart(timestamp, paneStep, offset)
@@ -119,14 +138,11 @@ export class PaneAggregateOperator implements Operator {
       low = Math.max(low, start)
       high = Math.min(high, start + paneSize)
       const pane = this.#paneFrom(start, this.#watermark)
-      if (pane !== undefined) group.push(pane)
+      if (pane !== undefined) panes.push(pane)
     }
-    if (group.length === 0) return false
-    this.group = group
+    if (panes.length === 0) return undefined
     // The pane before these ends, and the one after them begins, where the span does.
-    this.low = Math.max(low, start + paneSize)
-    this.high = Math.min(high, latest + paneStep)
-    return true
+    return { low: Math.max(low, start + paneSize), high: Math.min(high, latest + paneStep), panes }
   }
 
   /** A record that {@link select} refused: late, or between sliding windows. */

@@ -18,6 +18,8 @@ export interface PaneGeometry {
   /** The span of a pane, and the distance of their starts. */
   readonly paneSize: number
   readonly paneStep: number
+  /** What falls into the same panes changes at multiples of this only. */
+  readonly spanStep: number
 }
 
 /** Undefined for windows that cannot be divided like that. `divisible`: contents of panes can be combined. */
@@ -26,10 +28,18 @@ export function paneGeometry(assigner: WindowAssigner, divisible: boolean): Pane
   const { size, offset } = assigner
   const slide = assigner.kind === 'sliding' ? assigner.slide : size
   if (!Number.isSafeInteger(size) || !Number.isSafeInteger(slide) || !Number.isSafeInteger(offset)) return undefined
-  if (slide >= size) return { size, slide, offset, shared: false, paneSize: size, paneStep: slide }
+  if (slide >= size) return { size, slide, offset, shared: false, paneSize: size, paneStep: slide, spanStep: slide }
   const divisor = greatestCommonDivisor(size, slide)
   const shared = divisible && size / divisor <= MOST_PANES
-  return { size, slide, offset, shared, paneSize: shared ? divisor : size, paneStep: shared ? divisor : slide }
+  return {
+    size,
+    slide,
+    offset,
+    shared,
+    paneSize: shared ? divisor : size,
+    paneStep: shared ? divisor : slide,
+    spanStep: divisor,
+  }
 }
 
 /** Start of the latest window that contains `timestamp`, if one does. */
