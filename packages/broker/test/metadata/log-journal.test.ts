@@ -1,0 +1,73 @@
+import { bytesToString, hostSystem, MemoryFileSystem, seededRandom, systemClock, utf8 } from '@millrace/std'
+import { describe, expect, test } from 'vitest'
+import type { JournalRecord } from '../../src/journal/journal.ts'
+import { defaultLogConfig, LogManager } from '../../src/log/index.ts'
+import { LogJournal } from '../../src/metadata/log-journal.ts'
+
+const topicId = new Uint8Array(16).fill(7)
+
+function openLogs(fileSystem: MemoryFileSystem): LogManager {
+  return LogManager.open({
+    ...hostSystem,
+    fileSystem,
+    random: seededRandom(1),
+    folder: '/data',
+    nodeId: 1,
+    configOf: () => ({
+      ...defaultLogConfig,
+      cleanupPolicy: ['compact'],
+      fileDeleteDelayMs: 0,
+      segmentBytes: 1_000_000,
+    }),
+  })
+}
+
+function durable(journal: LogJournal): Promise<boolean> {
+  return new Promise((resolve) => journal.whenDurable(resolve))
+}
+
+function stateOf(journal: LogJournal): Map<string, string> {
+  const state = new Map<string, string>()
+  journal.replay(({ key, value }) => {
+    const name = bytesToString(key as Uint8Array)
+    if (value) state.set(name, bytesToString(value))
+    else state.delete(name)
+  })
+  return state
+}
+
+describe('LogJournal', () => {
+  test('stays bounded, and what it replays stays the same', async () => {
+    const fileSystem = new MemoryFileSystem({ clock: systemClock })
+    const logs = openLogs(fileSystem)
+    const log = await logs.createPartition('journal', 0, topicId)
+    const journal = new LogJournal(log, systemClock)
+    const state = new Map<string, string>()
+    function* snapshot(): Generator<JournalRecord> {
+      for (const [name, value] of state) yield { key: utf8(name), value: utf8(value) }
+    }
+    let written = 0
+    let largest = 0
+    for (let i = 0; written < 30_000_000; i++) {
+      const name = `key-${i % 50}`
+      const value = i % 7 === 6 ? null : `${i}:${'x'.repeat(20_000)}`
+      if (value === null) state.delete(name)
+      else state.set(name, value)
+      journal.append([{ key: utf8(name), value: value === null ? null : utf8(value) }])
+      journal.compactIfLarge(snapshot)
+      written += value?.length ?? 0
+      if (i % 20 === 0) expect(await durable(journal)).toBe(true)
+      largest = Math.max(largest, log.sizeInBytes)
+    }
+    await durable(journal)
+    // One megabyte lives.
+    expect(largest).toBeLessThan(10_000_000)
+    expect(stateOf(journal)).toEqual(state)
+    await logs.close()
+    const again = openLogs(fileSystem)
+    expect(
+      stateOf(new LogJournal(again.get('journal', 0) as NonNullable<ReturnType<LogManager['get']>>, systemClock)),
+    ).toEqual(state)
+    await again.close()
+  })
+})
