@@ -158,7 +158,7 @@ class RequestExchange implements Exchange {
 
   stream(stream: ResponseStream): void {
     if (this.client.isClosed) stream.close()
-    else this.#slot.send(stream)
+    else this.#slot.send(new GuardedStream(stream, (cause) => this.#failure(cause)))
   }
 
   skip(): void {
@@ -166,6 +166,19 @@ class RequestExchange implements Exchange {
   }
 
   fail(cause: unknown): void {
+    if (this.client.isClosed) return
+    try {
+      this.#slot.send(this.#failure(cause))
+    } catch (second) {
+      this.#options.logger.error(`The error answer to ${this.#registration.api.name} could not be written`, {
+        cause: second,
+      })
+      this.#slot.abort('its request could not be answered')
+    }
+  }
+
+  /** The answer to a request whose handler failed. */
+  #failure(cause: unknown): Uint8Array[] {
     const { api, errorResponse } = this.#registration
     let errorCode: number = ErrorCode.UNKNOWN_SERVER_ERROR
     if (cause instanceof RequestError) errorCode = cause.errorCode
@@ -173,12 +186,41 @@ class RequestExchange implements Exchange {
       this.#options.metrics.failedRequests++
       this.#options.logger.error(`${api.name} v${this.version} from ${this.client.remote} failed`, { cause })
     }
+    return encodeResponse(api, this.version, this.correlationId, errorResponse(this.#request, errorCode, this.version))
+  }
+}
+
+/** A stream that fails before its first piece becomes an error answer. */
+class GuardedStream implements ResponseStream {
+  readonly #stream: ResponseStream
+  readonly #failure: (cause: unknown) => Uint8Array[]
+  #hasBegun = false
+  #hasFailed = false
+
+  constructor(stream: ResponseStream, failure: (cause: unknown) => Uint8Array[]) {
+    this.#stream = stream
+    this.#failure = failure
+  }
+
+  next(): readonly Uint8Array[] | undefined {
+    if (this.#hasFailed) return undefined
     try {
-      this.respond(errorResponse(this.#request, errorCode, this.version))
-    } catch (second) {
-      this.#options.logger.error(`The error answer to ${api.name} could not be written`, { cause: second })
-      this.#slot.abort('its request could not be answered')
+      const piece = this.#stream.next()
+      this.#hasBegun = true
+      return piece
+    } catch (cause) {
+      if (this.#hasBegun) throw cause
+      this.#hasFailed = true
+      return this.#failure(cause)
     }
+  }
+
+  flushed(): void {
+    this.#stream.flushed()
+  }
+
+  close(): void {
+    this.#stream.close()
   }
 }
 

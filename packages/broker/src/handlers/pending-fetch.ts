@@ -66,7 +66,13 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
   }
 
   partitionChanged(): void {
-    if (this.#isReady()) this.#answer()
+    try {
+      if (this.#isReady()) this.#answer()
+    } catch (cause) {
+      // Whoever appended is not to suffer from who waits.
+      this.#stopWaiting()
+      this.#exchange.fail(cause)
+    }
   }
 
   next(): readonly Uint8Array[] | undefined {

@@ -93,8 +93,8 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
     try {
       this.#reader.received(count, this)
     } catch (cause) {
-      if (!(cause instanceof FrameError)) throw cause
-      this.abort(cause.message)
+      if (cause instanceof FrameError) this.abort(cause.message)
+      else this.#giveUp(cause)
     } finally {
       this.#inRead = false
     }
@@ -170,8 +170,23 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
     })
   }
 
+  /** A defect in serving one connection must not end the others. */
+  #giveUp(cause: unknown): void {
+    this.#resources.logger.error(`Serving ${this.remote} failed`, { cause })
+    this.abort('of a defect in the broker')
+  }
+
   /** Hands to the socket what is ready, in order, while the socket takes more. */
   #write(): void {
+    try {
+      this.#writeReady()
+    } catch (cause) {
+      this.#giveUp(cause)
+    }
+    this.#balanceReading()
+  }
+
+  #writeReady(): void {
     while (!this.#closed && !this.#blocked && this.#connection.queuedBytes < maxQueuedBytes) {
       if (this.#stream) this.#writePiece(this.#stream)
       else {
@@ -181,7 +196,6 @@ export class ClientConnection implements ConnectionHandler, FrameSink {
         else if (!this.#connection.write(ready)) this.#blocked = true
       }
     }
-    this.#balanceReading()
   }
 
   #writePiece(stream: ResponseStream): void {
