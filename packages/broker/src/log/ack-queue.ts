@@ -10,10 +10,6 @@ export class AckQueue {
   #waiters: FlushWaiter[] = []
   #first = 0
 
-  get length(): number {
-    return this.#waiters.length - this.#first
-  }
-
   add(endOffset: number, waiter: FlushWaiter): void {
     this.#offsets.push(endOffset)
     this.#waiters.push(waiter)

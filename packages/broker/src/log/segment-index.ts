@@ -64,11 +64,6 @@ export class OffsetIndex {
     return low === 0 ? 0 : (this.#entries[2 * low - 1] as number)
   }
 
-  /** Forgets the entries of batches that start at or after `position`. */
-  truncate(position: number): void {
-    while (this.#count > 0 && this.lastPosition >= position) this.#count--
-  }
-
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.sizeInBytes)
     for (let i = 0; i < 2 * this.#count; i++) writeInt32(bytes, 4 * i, this.#entries[i] as number)
@@ -156,11 +151,6 @@ export class TimeIndex {
       else high = middle
     }
     return low === 0 ? this.baseOffset : this.baseOffset + (this.#offsets[low - 1] as number)
-  }
-
-  /** Forgets the entries of offsets from `offset` on. */
-  truncate(offset: number): void {
-    while (this.#count > 0 && this.lastOffset >= offset) this.#count--
   }
 
   toBytes(): Uint8Array {

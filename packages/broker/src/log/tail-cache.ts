@@ -26,10 +26,6 @@ export class TailCacheBudget {
     this.#limit = limitBytes
   }
 
-  get usedBytes(): number {
-    return this.#used
-  }
-
   get limitBytes(): number {
     return this.#limit
   }
