@@ -101,7 +101,7 @@ class Planner {
       site: node.site,
       uid: node.uid,
       input,
-      sides: this.#sides(node, head),
+      sides: [],
     }
     switch (node.kind) {
       case 'source': {
@@ -129,6 +129,8 @@ class Planner {
           node,
           key: keyOf(node.input),
           output: objects,
+          // Once per node: asking makes the edges.
+          sides: this.#sides(node, head),
           next: this.#next(node, objects, head),
         }
       case 'window':

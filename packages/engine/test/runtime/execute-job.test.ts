@@ -79,6 +79,30 @@ describe('a bounded job', () => {
     expect(all.values.toSorted()).toEqual([1, 2, 2, 3, 4, 4])
   })
 
+  it.each([1, 3])(
+    'ends when a window is united with what came too late for it, at parallelism %i',
+    async (parallelism) => {
+      const late = outputTag<number>('late')
+      const results = collectSink<string>()
+      const handle = await executeJob(
+        job('late', { parallelism }, (env) => {
+          const counts = env
+            .fromCollection([0, 1, 2], { watermarks: { timestamp: (each) => each } })
+            .keyBy((each) => each)
+            .window(tumbling(10))
+            .sideOutputLateData(late)
+            .count()
+          counts
+            .map((each) => `${each.key}: ${each.count}`)
+            .union(counts.getSideOutput(late).map(String))
+            .sinkTo(results)
+        }),
+      )
+      await handle.result
+      expect(results.values.toSorted()).toEqual(['0: 1', '1: 1', '2: 1'])
+    },
+  )
+
   it('gives the same at every parallelism', async () => {
     const event = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), time: fc.integer({ min: 0, max: 50 }) })
     await fc.assert(
