@@ -182,12 +182,11 @@ export class KafkaAdmin {
       partition,
       timestamp: typeof at === 'number' ? at : special[at],
     }))
+    // A consumer would wait for a topic to appear; here it is missing.
+    await this.#describe([...new Set(queries.map(({ topic }) => topic))], options)
+    const { signal } = options
     const timeoutMs = this.#timeout(options)
-    return lookUpOffsets(this.#cluster, asked, {
-      isolationLevel: 'read_uncommitted',
-      timeoutMs,
-      signal: options.signal,
-    })
+    return lookUpOffsets(this.#cluster, asked, { isolationLevel: 'read_uncommitted', timeoutMs, signal })
   }
 
   /** Removes what lies before these offsets (-1: everything so far). Returns where each partition begins then. */
@@ -197,6 +196,7 @@ export class KafkaAdmin {
   ): Promise<FoundOffset[]> {
     const results: FoundOffset[] = []
     const timeoutMs = this.#timeout(options)
+    await this.#describe([...new Set(before.map(({ topic }) => topic))], options)
     for (const target of before) {
       const { topic, partition, offset } = target
       const what = `Deleting records of ${topic}-${partition}`

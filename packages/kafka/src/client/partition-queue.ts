@@ -28,8 +28,8 @@ export class PartitionQueue {
    */
   needsNewEpoch = false
   #nextSequence = 0
-  /** How many batches were numbered. */
-  #numbered = 0
+  /** How many batches have left: gives each its place. */
+  #closed = 0
 
   constructor(topic: string, partition: number) {
     this.topic = topic
@@ -56,17 +56,20 @@ export class PartitionQueue {
     if (this.needsNewEpoch) return false
     const [oldest] = this.unacknowledged
     if (head.hasSequence) return head === oldest
-    return oldest === undefined || this.#numbered - oldest.ordinal < REMEMBERED_BATCHES
+    return oldest === undefined || this.#closed - oldest.ordinal < REMEMBERED_BATCHES
   }
 
-  /** Numbers a batch that leaves for the first time. */
-  number(batch: ProducerBatch, count: number): ProducerIdentity & { baseSequence: number } {
-    assert(this.identity !== undefined, 'an idempotent producer has an id before it sends')
+  /** Ends a batch that is about to leave for the first time; with numbers, if the producer is idempotent. */
+  close(batch: ProducerBatch): void {
+    batch.ordinal = this.#closed++
+    if (!this.identity) {
+      batch.close()
+      return
+    }
     const baseSequence = this.#nextSequence
-    this.#nextSequence = advance(baseSequence, count)
-    batch.ordinal = this.#numbered++
+    this.#nextSequence = advance(baseSequence, batch.builder.recordCount)
     this.unacknowledged.push(batch)
-    return { ...this.identity, baseSequence }
+    batch.close({ ...this.identity, baseSequence })
   }
 
   /** True when nothing numbered lies before the batch: an out-of-order answer then means that the broker lost records. */
@@ -81,7 +84,7 @@ export class PartitionQueue {
     this.identity = identity
     this.#nextSequence = 0
     for (const batch of this.unacknowledged) {
-      batch.ordinal = this.#numbered++
+      batch.ordinal = this.#closed++
       batch.renumber({ ...identity, baseSequence: this.#nextSequence })
       this.#nextSequence = advance(this.#nextSequence, batch.recordCount)
     }
@@ -90,12 +93,8 @@ export class PartitionQueue {
   /** Back into the queue, before what comes after it. */
   requeue(batch: ProducerBatch): void {
     this.onWire.delete(batch)
-    let at = 0
-    if (batch.hasSequence) {
-      const rank = this.unacknowledged.indexOf(batch)
-      while (at < this.waiting.length && this.#rankOf(this.waiting[at] as ProducerBatch) < rank) at++
-    }
-    this.waiting.splice(at, 0, batch)
+    const next = this.waiting.findIndex(({ ordinal }) => ordinal < 0 || ordinal >= batch.ordinal)
+    this.waiting.splice(next < 0 ? this.waiting.length : next, 0, batch)
   }
 
   /** Replaces a batch on the wire by its parts, which take over its sequence numbers. */
@@ -110,8 +109,9 @@ export class PartitionQueue {
       sequence = advance(sequence, part.recordCount)
     }
     if (at >= 0) this.unacknowledged.splice(at, 1, ...parts)
-    this.#numbered += parts.length - 1
+    this.#closed += parts.length - 1
     this.onWire.delete(batch)
+    // Equal ordinals: each goes before the one that was put back last.
     for (const part of [...parts].reverse()) this.requeue(part)
   }
 
@@ -122,11 +122,6 @@ export class PartitionQueue {
     if (queued >= 0) this.waiting.splice(queued, 1)
     const numbered = this.unacknowledged.indexOf(batch)
     if (numbered >= 0) this.unacknowledged.splice(numbered, 1)
-  }
-
-  #rankOf(batch: ProducerBatch): number {
-    const rank = this.unacknowledged.indexOf(batch)
-    return rank < 0 ? Number.POSITIVE_INFINITY : rank
   }
 }
 

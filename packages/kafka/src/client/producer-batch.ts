@@ -36,8 +36,8 @@ export class ProducerBatch {
   producerId = NO_PRODUCER_ID
   producerEpoch = NO_PRODUCER_EPOCH
   baseSequence = NO_SEQUENCE
-  /** Its place among the numbered batches of its partition. */
-  ordinal = 0
+  /** Its place among the batches of its partition; -1 until it leaves for the first time. */
+  ordinal = -1
   attempts = 0
   retryAt = 0
   lastError: Error | undefined

@@ -168,7 +168,7 @@ export class Sender {
         const bytes = batch.bytes?.byteLength ?? batch.builder.sizeInBytes
         if (size > 0 && size + bytes > this.#options.maxRequestSize) continue
         size += bytes
-        if (!batch.isClosed) this.#closeBatch(queue, batch)
+        if (!batch.isClosed) queue.close(batch)
         queue.waiting.shift()
         queue.onWire.add(batch)
         batch.attempts++
@@ -183,10 +183,6 @@ export class Sender {
         return head !== undefined && this.#readyAt(queue, head) <= now && this.#prepare(queue)
       })
     }
-  }
-
-  #closeBatch(queue: PartitionQueue, batch: ProducerBatch): void {
-    batch.close(this.#options.idempotent ? queue.number(batch, batch.builder.recordCount) : undefined)
   }
 
   #connect(nodeId: number, queues: readonly PartitionQueue[]): void {

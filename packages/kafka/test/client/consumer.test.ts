@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ConsumerRecord, KafkaConsumer, type KafkaConsumerOptions } from '../../src/client/index.ts'
+import {
+  type ConsumerRecord,
+  KafkaConsumer,
+  type KafkaConsumerOptions,
+  type PartitionBatches,
+} from '../../src/client/index.ts'
 import { Fetch, ListOffsets, OffsetCommit } from '../../src/definitions/index.ts'
 import { ErrorCode } from '../../src/errors/index.ts'
 import { indexRecords, RecordBatchBuilder, RecordIndex } from '../../src/records/index.ts'
@@ -111,6 +116,45 @@ describe('KafkaConsumer with assigned partitions', () => {
     const before = system.clock.monotonic()
     expect((await system.run(consumer.poll(1_000))).map(text)).toEqual(['b'])
     expect(system.clock.monotonic()).toBe(before)
+    await system.run(consumer.close())
+  })
+
+  it('does not let a partition that was sought or resumed wait for one that has nothing', async () => {
+    const { system, consumer, logs } = await setUp({ fetchMaxWaitMs: 60_000 }, { partitions: 2 })
+    const T1 = { topic: 't', partition: 1 }
+    fill(logs[1] as FakeLog, ['a'])
+    consumer.assign([T0, T1])
+    expect((await system.run(consumer.poll(1_000))).map(text)).toEqual(['a'])
+    consumer.pause([T1])
+    await system.run(consumer.poll(100))
+    const before = system.clock.monotonic()
+    consumer.seek({ ...T1, offset: 0 })
+    consumer.resume([T1])
+    expect((await system.run(consumer.poll(1_000))).map(text)).toEqual(['a'])
+    expect(system.clock.monotonic() - before).toBeLessThan(100)
+    await system.run(consumer.close())
+  })
+
+  it('uses the memory of batches again once they are released, and that of others never', async () => {
+    const { system, consumer, log } = await setUp()
+    const big = 'x'.repeat(300_000)
+    for (let i = 0; i < 6; i++) fill(log, [`${i}${big}`])
+    consumer.assign([T0])
+    const next = async () => (await system.run(consumer.pollBatches(1_000)))[0] as PartitionBatches
+    const seek = (offset: number) => consumer.seek({ ...T0, offset })
+    seek(5)
+    const kept = await next()
+    const copy = Buffer.from(kept.bytes)
+    const memories = new Set<ArrayBufferLike>()
+    for (let i = 0; i < 6; i++) {
+      seek(5)
+      const batches = await next()
+      memories.add(batches.bytes.buffer)
+      batches.release()
+    }
+    expect(memories.has(kept.bytes.buffer)).toBe(false)
+    expect(copy.equals(kept.bytes)).toBe(true)
+    expect(memories.size).toBeLessThanOrEqual(2)
     await system.run(consumer.close())
   })
 

@@ -105,6 +105,24 @@ describe('KafkaProducer', () => {
     )
   })
 
+  it('without idempotence too sends what failed together again in its order', async () => {
+    const options = { acks: 1, lingerMs: 0, retryBackoffMs: 10 } as const
+    const { system, cluster, producer, logs } = await setUp(options)
+    await system.run(producer.send({ topic: 't', value: 'first' }))
+    let cuts = 3
+    cluster.fateOf = ({ api }) => (api === Produce && cuts-- > 0 ? 'cutBefore' : 'answer')
+    const sends: Promise<unknown>[] = []
+    for (let i = 0; i < 5; i++) {
+      sends.push(producer.send({ topic: 't', value: `${i}` }))
+      // Each in a request of its own.
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+    await system.run(Promise.all(sends))
+    expect(valuesOf(logs[0] as FakeLog)).toEqual(['first', '0', '1', '2', '3', '4'])
+    await system.run(producer.close())
+  })
+
   it('goes on under a new epoch when the broker lost what it knew of the producer', async () => {
     const { system, producer, logs } = await setUp()
     await system.run(producer.send({ topic: 't', value: 'a' }))

@@ -52,6 +52,8 @@ export class FakeCluster {
   autoCreate = false
   brokerCount: number
   readonly #connections = new Map<number, Set<Connection>>()
+  /** What still comes in over these is not served. */
+  readonly #cut = new WeakSet<Connection>()
   readonly #listeners = new Map<number, Listener>()
   readonly #handlers = new Map<string, Handler>()
 
@@ -160,6 +162,7 @@ export class FakeCluster {
   }
 
   async #serve(nodeId: number, connection: Connection, frame: Buffer): Promise<void> {
+    if (this.#cut.has(connection)) return
     const { apiKey, apiVersion: version, correlationId, bodyOffset } = decodeRequestHeader(frame)
     const api = apiByKey(apiKey) as Api
     const [min, max] = this.versions.get(api.name) ?? api.versions
@@ -172,6 +175,7 @@ export class FakeCluster {
     const request: FakeRequest = { nodeId, api, version, body: decodeRequest(api, version, frame, bodyOffset) }
     this.requests.push(request)
     const fate = this.fateOf(request)
+    if (fate === 'cutBefore' || fate === 'cutAfter') this.#cut.add(connection)
     if (fate === 'cutBefore') {
       connection.close()
       return
