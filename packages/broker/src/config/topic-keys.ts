@@ -27,12 +27,12 @@ export const topicKeys = {
   'flush.messages': long({
     default: 2 ** 63,
     min: 1,
-    doc: "Without effect: the broker's flush property decides when records are synced.",
+    doc: "With the broker's flush=none: records after which a sync is due, and acknowledged with it.",
   }),
   'flush.ms': long({
     default: 2 ** 63,
     min: 0,
-    doc: "Without effect: the broker's flush property decides when records are synced.",
+    doc: "With the broker's flush=none: time after which what was written is synced, in milliseconds.",
   }),
   'index.interval.bytes': int({
     default: serverKeys['log.index.interval.bytes'].default,

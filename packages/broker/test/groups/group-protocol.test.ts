@@ -13,6 +13,9 @@ import {
   OffsetFetch,
   SyncGroup,
 } from '@millrace/kafka'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { utf8 } from '@millrace/std'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Broker, startBroker } from '../../src/index.ts'
@@ -54,7 +57,7 @@ function joinRequest(options: Partial<JoinGroupRequestInput> = {}): JoinGroupReq
 }
 
 /** Joins as a new dynamic member does: once for an id, once with it. */
-async function join(client: RawClient, options: Partial<JoinGroupRequestInput> = {}) {
+async function joinGroup(client: RawClient, options: Partial<JoinGroupRequestInput> = {}) {
   const first = await client.call(JoinGroup, 9, joinRequest(options))
   if (first.errorCode !== ErrorCode.MEMBER_ID_REQUIRED) return first
   return client.call(JoinGroup, 9, joinRequest({ ...options, memberId: first.memberId }))
@@ -84,7 +87,7 @@ describe('the classic group protocol', () => {
     const client = await newClient()
     const coordinator = await client.call(FindCoordinator, 4, { coordinatorKeys: ['readers'] })
     expect(coordinator.coordinators[0]).toMatchObject({ errorCode: 0, port: broker.port })
-    const member = await join(client)
+    const member = await joinGroup(client)
     expect(member).toMatchObject({ errorCode: 0, generationId: 1, protocolName: 'range', leader: member.memberId })
     expect(member.members.map(({ memberId }) => memberId)).toEqual([member.memberId])
     const synced = await sync(client, member, { [member.memberId]: 'all' })
@@ -102,9 +105,9 @@ describe('the classic group protocol', () => {
   test('a second member makes the first join again; each gets what the leader says', async () => {
     const a = await newClient()
     const b = await newClient()
-    const first = await join(a)
+    const first = await joinGroup(a)
     await sync(a, first, { [first.memberId]: 'all' })
-    const second = join(b)
+    const second = joinGroup(b)
     while ((await heartbeat(a, first)) !== ErrorCode.REBALANCE_IN_PROGRESS);
     const again = await a.call(JoinGroup, 9, joinRequest({ memberId: first.memberId }))
     const joined = await second
@@ -124,10 +127,10 @@ describe('the classic group protocol', () => {
   test('a static member that comes back takes its place without a rebalance; the old one is fenced', async () => {
     const a = await newClient()
     const b = await newClient()
-    const leader = await join(a, { groupInstanceId: 'one' })
+    const leader = await joinGroup(a, { groupInstanceId: 'one' })
     expect(leader.errorCode).toBe(0)
     await sync(a, leader, { [leader.memberId]: 'kept' })
-    const back = await join(b, { groupInstanceId: 'one' })
+    const back = await joinGroup(b, { groupInstanceId: 'one' })
     expect(back).toMatchObject({ errorCode: 0, generationId: leader.generationId, skipAssignment: true })
     expect(back.memberId).not.toBe(leader.memberId)
     const synced = await sync(b, back)
@@ -143,11 +146,11 @@ describe('the classic group protocol', () => {
 
   test('a member without protocols in common is refused', async () => {
     const a = await newClient()
-    await join(a)
+    await joinGroup(a)
     const b = await newClient()
-    const other = await join(b, { protocols: [{ name: 'sticky', metadata: utf8('x') }] })
+    const other = await joinGroup(b, { protocols: [{ name: 'sticky', metadata: utf8('x') }] })
     expect(other.errorCode).toBe(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
-    const type = await join(b, { protocolType: 'connect' })
+    const type = await joinGroup(b, { protocolType: 'connect' })
     expect(type.errorCode).toBe(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
   })
 
@@ -161,13 +164,33 @@ describe('the classic group protocol', () => {
 
   test('a member whose session ends without a heartbeat is gone', async () => {
     const client = await newClient()
-    const member = await join(client, { sessionTimeoutMs: 30 })
+    const member = await joinGroup(client, { sessionTimeoutMs: 30 })
     await sync(client, member, {})
     for (;;) {
       const described = await client.call(DescribeGroups, 5, { groups: ['readers'] })
       if (described.groups[0]?.groupState === 'Empty') break
     }
     expect(await heartbeat(client, member)).toBe(ErrorCode.UNKNOWN_MEMBER_ID)
+  })
+})
+
+describe('a restart of the broker', () => {
+  test('leaves a stable group as it was', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'millrace-groups-'))
+    await broker.close()
+    broker = await startBroker({ port: 0, data })
+    const before = await newClient()
+    const member = await joinGroup(before)
+    await sync(before, member, { [member.memberId]: 'mine' })
+    await broker.close()
+    broker = await startBroker({ port: 0, data })
+    const after = await newClient()
+    expect(await heartbeat(after, member)).toBe(0)
+    const synced = await sync(after, member)
+    expect(Buffer.from(synced.assignment).toString()).toBe('mine')
+    const { groups } = await after.call(DescribeGroups, 5, { groups: ['readers'] })
+    expect(groups[0]).toMatchObject({ groupState: 'Stable', protocolData: 'range' })
+    rmSync(data, { recursive: true })
   })
 })
 
@@ -208,7 +231,7 @@ describe('offsets', () => {
 
   test('of a group with members are committed by its members only', async () => {
     const client = await newClient()
-    const member = await join(client)
+    const member = await joinGroup(client)
     const early = await commit(client, 'readers', 1, { memberId: member.memberId, generation: 1 })
     expect(early.topics[0]?.partitions[0]?.errorCode).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
     await sync(client, member, {})
@@ -235,7 +258,7 @@ describe('offsets', () => {
   test('go with their group, which is deleted only without members', async () => {
     const client = await newClient()
     await commit(client, 'simple', 3)
-    const member = await join(client)
+    const member = await joinGroup(client)
     const listed = await client.call(ListGroups, 5, { statesFilter: [], typesFilter: [] })
     expect(listed.groups.map(({ groupId }) => groupId).sort()).toEqual(['readers', 'simple'])
     const deleted = await client.call(DeleteGroups, 2, { groupsNames: ['simple', 'readers', 'nobody'] })
