@@ -9,7 +9,7 @@ import { createWatermarkGenerator } from '../time/watermark-generators.ts'
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts'
 import type { SourceDriver } from './source-task.ts'
 import type { StepOutput } from './step-output.ts'
-import { recordAt, TimestampAssigner } from './timestamp-assigner.ts'
+import { TimestampAssigner } from './timestamp-assigner.ts'
 import { wrapUserError } from './user-error.ts'
 
 /** What a driver needs of its task and its job. */
@@ -53,7 +53,7 @@ export class SourceWatermarks implements ReaderOutput {
     this.#context = context
     this.#strategy = strategyOf(context.step)
     this.#assigner = new TimestampAssigner(this.#strategy)
-    this.splits = new SplitWatermarks(() => createWatermarkGenerator(this.#strategy, recordAt), context.output)
+    this.splits = new SplitWatermarks(() => createWatermarkGenerator(this.#strategy, this), context.output)
     this.#conversion = context.step.conversion?.createOperator()
     this.#conversion?.open({
       processingTime: context.processingTime,
@@ -102,9 +102,7 @@ export class SourceWatermarks implements ReaderOutput {
   }
 
   #emit(batch: Batch, splitId: string): void {
-    const assigned = this.#assigner.assign(batch, this)
-    this.#context.output.batch(assigned)
-    this.splits.onBatch(assigned, splitId)
+    this.splits.onBatch(this.#assigner.assign(batch, this), splitId)
   }
 
   watermark(timestamp: number, splitId: string): void {

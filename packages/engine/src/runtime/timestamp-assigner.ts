@@ -87,8 +87,3 @@ function noTimestamp(): MillraceError {
     fix: 'Give milliseconds since the epoch for every record, or filter out the records without a time before.',
   })
 }
-
-/** One record as a user's watermark generator sees it: the planner has objects made for it. */
-export function recordAt(batch: Batch, index: number): unknown {
-  return (batch as ObjectBatch).values[index]
-}

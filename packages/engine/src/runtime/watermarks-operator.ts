@@ -4,7 +4,7 @@ import type { ProcessingTimer } from '../time/processing-time.ts'
 import { WatermarkEmitter } from '../time/watermark-emitter.ts'
 import { type BatchWatermarkGenerator, createWatermarkGenerator } from '../time/watermark-generators.ts'
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts'
-import { recordAt, TimestampAssigner } from './timestamp-assigner.ts'
+import { TimestampAssigner } from './timestamp-assigner.ts'
 
 /**
  * `assignTimestampsAndWatermarks`, as Flink's TimestampsAndWatermarksOperator: watermarks and statuses from before are
@@ -14,9 +14,9 @@ export class WatermarksOperator implements Operator {
   readonly name: string
   readonly #strategy: WatermarkStrategy<unknown>
   readonly #intervalMs: number
-  readonly #generator: BatchWatermarkGenerator
   readonly #assigner: TimestampAssigner
   #context!: OperatorContext
+  #generator!: BatchWatermarkGenerator
   #emitter!: WatermarkEmitter
   #timer: ProcessingTimer | undefined
 
@@ -24,20 +24,18 @@ export class WatermarksOperator implements Operator {
     this.name = name
     this.#strategy = strategy
     this.#intervalMs = intervalMs
-    this.#generator = createWatermarkGenerator(strategy, recordAt)
     this.#assigner = new TimestampAssigner(strategy)
   }
 
   open(context: OperatorContext): void {
     this.#context = context
     this.#emitter = new WatermarkEmitter(context.output)
+    this.#generator = createWatermarkGenerator(this.#strategy, context)
     if (this.#strategy.generator.kind !== 'none') this.#scheduleTick()
   }
 
   processBatch(batch: Batch): void {
-    const assigned = this.#assigner.assign(batch, this.#context)
-    this.#context.output.batch(assigned)
-    this.#generator.onBatch(assigned, this.#emitter)
+    this.#generator.onBatch(this.#assigner.assign(batch, this.#context), this.#context.output, this.#emitter)
   }
 
   processWatermark(timestamp: number): void {

@@ -1,7 +1,7 @@
 import type { Batch } from '../element/batch.ts'
 import { MIN_TIMESTAMP } from '../element/batch.ts'
 import { WatermarkEmitter } from './watermark-emitter.ts'
-import type { BatchWatermarkGenerator } from './watermark-generators.ts'
+import type { BatchReceiver, BatchWatermarkGenerator } from './watermark-generators.ts'
 import type { WatermarkOutput } from './watermark-strategy.ts'
 import type { ValveOutput } from './watermark-valve.ts'
 
@@ -11,6 +11,7 @@ import type { ValveOutput } from './watermark-valve.ts'
  */
 export class SplitWatermarks {
   readonly #createGenerator: () => BatchWatermarkGenerator
+  readonly #output: BatchReceiver
   readonly #emitter: WatermarkEmitter
   readonly #splits = new Map<string, SplitOutput>()
   /** Sees no records: it declares a source idle whose splits have given no watermark for the idleness. */
@@ -19,8 +20,9 @@ export class SplitWatermarks {
   /** No split has given a watermark since the start, or since all were idle. */
   #nothingFromSplits = true
 
-  constructor(createGenerator: () => BatchWatermarkGenerator, output: ValveOutput) {
+  constructor(createGenerator: () => BatchWatermarkGenerator, output: ValveOutput & BatchReceiver) {
     this.#createGenerator = createGenerator
+    this.#output = output
     this.#emitter = new WatermarkEmitter(output)
     this.#main = createGenerator()
     this.#mainOutput = {
@@ -46,10 +48,10 @@ export class SplitWatermarks {
     this.#splits.delete(splitId)
   }
 
-  /** Call it after the batch was emitted: watermarks follow what caused them. */
+  /** Passes the batch on; watermarks follow the records that caused them. */
   onBatch(batch: Batch, splitId: string): void {
     const split = this.#split(splitId)
-    split.generator.onBatch(batch, split.immediate)
+    split.generator.onBatch(batch, this.#output, split.immediate)
   }
 
   /** Punctuation from the source itself. */

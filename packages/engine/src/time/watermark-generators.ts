@@ -1,36 +1,40 @@
 import type { Batch } from '../element/batch.ts'
 import { MIN_TIMESTAMP } from '../element/batch.ts'
-import type { WatermarkGenerator, WatermarkOutput, WatermarkStrategy } from './watermark-strategy.ts'
+import { CustomGenerator, type UserErrors } from './custom-generator.ts'
+import type { WatermarkOutput, WatermarkStrategy } from './watermark-strategy.ts'
+
+/** Where the records of a generator go on to. */
+export interface BatchReceiver {
+  batch(batch: Batch): void
+}
 
 /** A generator over batches. The built-in ones only look at time stamps. */
 export interface BatchWatermarkGenerator {
-  onBatch(batch: Batch, output: WatermarkOutput): void
+  /** Passes the batch on to `next`; what it says to `output` about a record comes behind that record. */
+  onBatch(batch: Batch, next: BatchReceiver, output: WatermarkOutput): void
   /** Called at the watermark interval; `now` is the processing time. */
   onPeriodicEmit(now: number, output: WatermarkOutput): void
 }
 
-/** The generator of a strategy, with its idleness. `valueAt` reads a record for generators of the user. */
+/** The generator of a strategy, with its idleness. `errors` wraps what a generator of the user throws. */
 export function createWatermarkGenerator(
   strategy: WatermarkStrategy<unknown>,
-  valueAt: (batch: Batch, index: number) => unknown,
+  errors: UserErrors,
 ): BatchWatermarkGenerator {
-  const generator = withoutIdleness(strategy, valueAt)
+  const generator = withoutIdleness(strategy, errors)
   return strategy.idlenessMs === undefined ? generator : new GeneratorWithIdleness(generator, strategy.idlenessMs)
 }
 
-function withoutIdleness(
-  strategy: WatermarkStrategy<unknown>,
-  valueAt: (batch: Batch, index: number) => unknown,
-): BatchWatermarkGenerator {
+function withoutIdleness(strategy: WatermarkStrategy<unknown>, errors: UserErrors): BatchWatermarkGenerator {
   switch (strategy.generator.kind) {
     case 'boundedOutOfOrderness':
       return new BoundedOutOfOrderness(strategy.generator.delayMs)
     case 'monotonous':
       return new BoundedOutOfOrderness(0)
     case 'none':
-      return { onBatch: () => {}, onPeriodicEmit: () => {} }
+      return { onBatch: (batch, next) => next.batch(batch), onPeriodicEmit: () => {} }
     case 'custom':
-      return new CustomGenerator(strategy.generator.create(), valueAt)
+      return new CustomGenerator(strategy.generator.create, errors)
   }
 }
 
@@ -43,7 +47,8 @@ class BoundedOutOfOrderness implements BatchWatermarkGenerator {
     this.#delayMs = delayMs
   }
 
-  onBatch(batch: Batch): void {
+  onBatch(batch: Batch, next: BatchReceiver): void {
+    // Before the batch goes on: who gets it may use its arrays again.
     const { timestamps, length } = batch
     let largest = this.#largest
     for (let i = 0; i < length; i++) {
@@ -51,30 +56,11 @@ class BoundedOutOfOrderness implements BatchWatermarkGenerator {
       if (timestamp > largest) largest = timestamp
     }
     this.#largest = largest
+    next.batch(batch)
   }
 
   onPeriodicEmit(_now: number, output: WatermarkOutput): void {
     output.emitWatermark(this.#largest - this.#delayMs - 1)
-  }
-}
-
-class CustomGenerator implements BatchWatermarkGenerator {
-  readonly #generator: WatermarkGenerator<unknown>
-  readonly #valueAt: (batch: Batch, index: number) => unknown
-
-  constructor(generator: WatermarkGenerator<unknown>, valueAt: (batch: Batch, index: number) => unknown) {
-    this.#generator = generator
-    this.#valueAt = valueAt
-  }
-
-  onBatch(batch: Batch, output: WatermarkOutput): void {
-    for (let i = 0; i < batch.length; i++) {
-      this.#generator.onEvent(this.#valueAt(batch, i), batch.timestamps[i] as number, output)
-    }
-  }
-
-  onPeriodicEmit(_now: number, output: WatermarkOutput): void {
-    this.#generator.onPeriodicEmit(output)
   }
 }
 
@@ -95,12 +81,12 @@ class GeneratorWithIdleness implements BatchWatermarkGenerator {
     this.#idlenessMs = idlenessMs
   }
 
-  onBatch(batch: Batch, output: WatermarkOutput): void {
+  onBatch(batch: Batch, next: BatchReceiver, output: WatermarkOutput): void {
     if (batch.length > 0) {
       this.#fresh = true
       this.#idle = false
     }
-    this.#generator.onBatch(batch, output)
+    this.#generator.onBatch(batch, next, output)
   }
 
   onPeriodicEmit(now: number, output: WatermarkOutput): void {

@@ -1,4 +1,4 @@
-import { WatermarkStrategy } from '@millrace/engine'
+import { collectSink, executeJob, job, tumbling, UserFunctionError, WatermarkStrategy } from '@millrace/engine'
 import { jobHarness } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 
@@ -85,5 +85,64 @@ describe('watermarks', () => {
     harness.push({ at: 7 })
     harness.push({ at: 10 })
     expect(harness.output().map((item) => item.kind)).toEqual(['record', 'record', 'watermark'])
+  })
+
+  it('of a generator of the user stand between the records of a batch', async () => {
+    const generator = () => ({
+      onEvent(_event: Event, timestamp: number, output: { emitWatermark(timestamp: number): void }) {
+        output.emitWatermark(timestamp - 1)
+      },
+      onPeriodicEmit() {},
+    })
+    const events = [{ at: 1 }, { at: 25 }, { at: 2 }, { at: 21 }]
+    for (const where of ['source', 'operator']) {
+      const counts = collectSink<number[]>()
+      const handle = await executeJob(
+        job('punctuated', (env) => {
+          const watermarks = { timestamp: (event: Event) => event.at, generator }
+          const timed =
+            where === 'source'
+              ? env.fromCollection(events, { watermarks })
+              : env.fromCollection(events).assignTimestampsAndWatermarks(watermarks)
+          timed
+            .windowAll(tumbling(10))
+            .count()
+            .map(({ end, count }) => [end, count])
+            .sinkTo(counts)
+        }),
+      )
+      await handle.result
+      // The record of 2 came after the watermark 24: late, as in Flink.
+      expect(counts.values).toEqual([
+        [10, 1],
+        [30, 2],
+      ])
+    }
+  })
+
+  it('of a generator that fails name the record', async () => {
+    const handle = await executeJob(
+      job('failing', (env) => {
+        env
+          .fromCollection([{ at: 1 }, { at: 2 }], {
+            watermarks: {
+              timestamp: 'at',
+              generator: () => ({
+                onEvent(event) {
+                  if (event.at === 2) throw new RangeError('no such time')
+                },
+                onPeriodicEmit() {},
+              }),
+            },
+          })
+          .print()
+      }),
+    )
+    const error = await handle.result.catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(UserFunctionError)
+    expect(error).toMatchObject({
+      record: 'record 1 of the collection',
+      site: expect.stringContaining('watermarks.test.ts'),
+    })
   })
 })
