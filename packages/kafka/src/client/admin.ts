@@ -79,7 +79,13 @@ export class KafkaAdmin {
       })),
       timeoutMs: this.#timeout(options),
     }
-    const response = await this.#toController('Creating topics', CreateTopics, request, options)
+    const response = await this.#toController(
+      'Creating topics',
+      CreateTopics,
+      request,
+      (answer) => answer.topics,
+      options,
+    )
     for (const { name, errorCode, errorMessage } of response.topics) {
       if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, `Creating topic ${name}`, errorMessage)
     }
@@ -93,7 +99,13 @@ export class KafkaAdmin {
       version >= 6
         ? { topics: topics.map((name) => ({ name, topicId: new Uint8Array(16) })), timeoutMs }
         : { topicNames: topics, timeoutMs }
-    const response = await this.#toController('Deleting topics', DeleteTopics, byVersion, options)
+    const response = await this.#toController(
+      'Deleting topics',
+      DeleteTopics,
+      byVersion,
+      (answer) => answer.responses,
+      options,
+    )
     for (const { name, errorCode, errorMessage } of response.responses) {
       if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, `Deleting topic ${name}`, errorMessage)
       if (name !== null) this.#cluster.unfollow(name)
@@ -110,7 +122,13 @@ export class KafkaAdmin {
       timeoutMs: this.#timeout(options),
       validateOnly: false,
     }
-    const response = await this.#toController('Creating partitions', CreatePartitions, request, options)
+    const response = await this.#toController(
+      'Creating partitions',
+      CreatePartitions,
+      request,
+      (answer) => answer.results,
+      options,
+    )
     for (const { name, errorCode, errorMessage } of response.results) {
       if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, `Creating partitions of ${name}`, errorMessage)
     }
@@ -298,14 +316,21 @@ export class KafkaAdmin {
     what: string,
     api: A,
     body: Body<A>,
+    resultsOf: (response: ResponseOf<A>) => readonly { errorCode: number }[],
     options: AdminCallOptions,
   ): Promise<ResponseOf<A>> {
     return this.#retry(what, options, async () => {
       if (this.#cluster.metadata.brokers.size === 0) await this.#cluster.refresh()
       const { controllerId, brokers } = this.#cluster.metadata
-      return brokers.has(controllerId)
+      const response = await (brokers.has(controllerId)
         ? this.#cluster.send(controllerId, api, body)
-        : this.#cluster.sendToAny(api, body)
+        : this.#cluster.sendToAny(api, body))
+      // It has moved: then nothing was done for any of them.
+      const { NOT_CONTROLLER } = ErrorCode
+      if (resultsOf(response).some(({ errorCode }) => errorCode === NOT_CONTROLLER)) {
+        throw new KafkaError(NOT_CONTROLLER, what)
+      }
+      return response
     })
   }
 
