@@ -22,8 +22,12 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
   #order = 0
   #handle: TimerHandle | undefined
   #handleTime = Number.POSITIVE_INFINITY
+  /** As #handleTime, or -Infinity when the host's timer cannot wait that long. */
+  #ringsAt = Number.NEGATIVE_INFINITY
   #delivered = false
   #closed = false
+  /** Time of the alarms that have rung: processing time does not go back when the host's clock is set back. */
+  #reached = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, timers: Timers, deliver: (mail: () => void) => void) {
     this.#clock = clock
@@ -32,7 +36,7 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
   }
 
   now(): number {
-    return this.#clock.now()
+    return Math.max(this.#clock.now(), this.#reached)
   }
 
   register(timestamp: number, callback: (timestamp: number) => void): ProcessingTimer {
@@ -81,12 +85,15 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
       this.#disarm()
       this.#handleTime = first.timestamp
       // The host rounds delays down: a fraction of a millisecond early would find nothing due.
+      this.#ringsAt = delay <= longestDelayMs ? first.timestamp : Number.NEGATIVE_INFINITY
       this.#handle = this.#timers.schedule(Math.min(Math.ceil(delay), longestDelayMs), this.#onTimer)
     }
   }
 
   readonly #onTimer = (): void => {
     this.#handle = undefined
+    // The delay has gone by, whatever the clock says: without this a clock that was set back would hold every alarm up.
+    this.#reached = Math.max(this.#reached, this.#ringsAt)
     this.#handleTime = Number.POSITIVE_INFINITY
     this.#post()
   }

@@ -104,6 +104,38 @@ describe('processing time', () => {
   })
 })
 
+describe('processing time and the clock of the host', () => {
+  const serviceOf = (clock: ManualClock) => new TaskProcessingTimeService(clock, clock, (mail) => clock.immediate(mail))
+
+  it('does not go back, nor stand still, when the clock is set back', () => {
+    const clock = new ManualClock({ now: 10_000_000 })
+    const service = serviceOf(clock)
+    const fired: number[] = []
+    const tick = (timestamp: number) => {
+      fired.push(timestamp)
+      expect(service.now()).toBeGreaterThanOrEqual(timestamp)
+      service.register(service.now() + 200, tick)
+    }
+    service.register(service.now() + 200, tick)
+    clock.advance(1000)
+    clock.setWallClock(clock.now() - 3_600_000)
+    clock.advance(1000)
+    expect(fired).toEqual(Array.from({ length: 10 }, (_, i) => 10_000_200 + i * 200))
+  })
+
+  it('waits longer than a timer of the host can', () => {
+    const clock = new ManualClock({ now: 0 })
+    const service = serviceOf(clock)
+    const fired: number[] = []
+    service.register(2 ** 33, (timestamp) => fired.push(timestamp))
+    clock.advance(2 ** 33 - 1)
+    expect(fired).toEqual([])
+    expect(service.now()).toBe(2 ** 33 - 1)
+    clock.advance(1)
+    expect(fired).toEqual([2 ** 33])
+  })
+})
+
 describe('partitioning', () => {
   const select = (partitioner: ReturnType<typeof createPartitioner>, values: unknown[]) => {
     const targets = new Int32Array(values.length)
