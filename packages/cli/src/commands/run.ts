@@ -1,5 +1,6 @@
 import { executeJob, type JobResult } from '@millrace/engine'
 import type { Command } from 'commander'
+import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
 import { loadJob } from '../load-job.ts'
 import { type BootstrapOptions, wholeNumber, withBootstrap, withExamples } from '../options.ts'
@@ -23,12 +24,20 @@ export function addRun(program: Command, context: CliContext): void {
   ).action(async (file: string) => {
     const options = command.optsWithGlobals<RunOptions>()
     const definition = await loadJob(file, context.cwd)
-    const handle = await executeJob(definition, {
+    // Before the job runs there is nothing to finish: asked to stop, the start is given up.
+    const start = new AbortController()
+    const giveUp = () => start.abort()
+    context.stopping.addEventListener('abort', giveUp, { once: true })
+    const starting = executeJob(definition, {
       system: context.system,
       settings: { 'bootstrap.servers': options.bootstrap },
+      signal: start.signal,
       ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     })
-    context.note(options.json ? json({ event: 'running', job: handle.jobName }) : `${handle.jobName} runs`)
+    const handle = await whileExplaining(starting, options, context)
+    context.stopping.removeEventListener('abort', giveUp)
+    if (!start.signal.aborted)
+      context.note(options.json ? json({ event: 'running', job: handle.jobName }) : `${handle.jobName} runs`)
     const stop = () => void handle.stop().catch(() => {})
     if (context.stopping.aborted) stop()
     context.stopping.addEventListener('abort', stop, { once: true })
@@ -40,6 +49,21 @@ export function addRun(program: Command, context: CliContext): void {
     'millrace run job.ts --bootstrap kafka.example.com:9092',
   ])
 }
+
+/** A job keeps trying to reach its cluster for a minute: whoever waits learns after a moment that nobody answers there. */
+async function whileExplaining<T>(starting: Promise<T>, options: RunOptions, context: CliContext): Promise<T> {
+  const { timers } = context.system
+  const late = timers.schedule(patienceMs, () => {
+    withAdmin(options, async () => {}).catch((error: Error) => context.note(`${error.message} Still trying …`))
+  })
+  try {
+    return await starting
+  } finally {
+    timers.cancel(late)
+  }
+}
+
+const patienceMs = 2_000
 
 function summaryOf({ jobName, status, durationMs, metrics }: JobResult) {
   const operators = metrics.operators.map(({ name, numRecordsIn, numRecordsOut }) => ({
