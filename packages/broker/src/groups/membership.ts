@@ -44,11 +44,9 @@ export class GroupMembership {
     const known = this.#groups.get(request.groupId)
     if (!known && request.memberId !== '') return fail('UNKNOWN_MEMBER_ID')
     const group = known ?? new ClassicGroup(request.groupId)
-    if (!group.accepts(request.protocolType, request.protocols, request.memberId)) {
-      return fail('INCONSISTENT_GROUP_PROTOCOL')
-    }
-    const isMember = group.members.has(request.memberId) || isStaticMember(group, request)
-    if (!isMember && group.members.size >= settings.maxSize) return fail('GROUP_MAX_SIZE_REACHED')
+    const ownId = request.memberId === '' ? staticMemberId(group, request) : request.memberId
+    if (!group.accepts(request.protocolType, request.protocols, ownId)) return fail('INCONSISTENT_GROUP_PROTOCOL')
+    if (!group.members.has(ownId) && group.members.size >= settings.maxSize) return fail('GROUP_MAX_SIZE_REACHED')
     this.#groups.set(group.id, group)
     return request.memberId === '' ? this.#joinNew(group, request, reply) : this.#joinKnown(group, request, reply, fail)
   }
@@ -233,6 +231,7 @@ export class GroupMembership {
   }
 }
 
-function isStaticMember(group: ClassicGroup, { groupInstanceId }: JoinRequest): boolean {
-  return groupInstanceId !== null && group.staticMembers.has(groupInstanceId)
+/** The id under which a static member was known before it came back without one, or ''. */
+function staticMemberId(group: ClassicGroup, { groupInstanceId }: JoinRequest): string {
+  return (groupInstanceId !== null && group.staticMembers.get(groupInstanceId)) || ''
 }
