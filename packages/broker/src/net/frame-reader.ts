@@ -62,11 +62,14 @@ export class FrameReader {
       if (this.#ownFilled < this.#ownEnd && !this.#holdsFrame(own)) return
       const filled = this.#ownFilled
       this.#own = undefined
+      let last = 0
       try {
-        this.#cut(own, filled, sink)
+        last = this.#cut(own, filled, sink)
       } finally {
         this.#pool.release(own)
       }
+      // After the release: the same memory, still in the processor's cache, takes the next frame.
+      if (last > bigFrameBytes) this.#expect(last)
       return
     }
     const kept = this.#kept
@@ -75,7 +78,8 @@ export class FrameReader {
       this.#shared.set(kept)
       this.#kept = undefined
     }
-    this.#cut(this.#shared, filled, sink)
+    const last = this.#cut(this.#shared, filled, sink)
+    if (last > bigFrameBytes) this.#expect(last)
   }
 
   /** Gives buffers back. Nothing may be read any more. */
@@ -85,8 +89,8 @@ export class FrameReader {
     this.#kept = undefined
   }
 
-  /** Hands on the complete frames in `bytes[0, end)` and keeps what remains. */
-  #cut(bytes: Uint8Array, end: number, sink: FrameSink): void {
+  /** Hands on the complete frames in `bytes[0, end)` and keeps what remains. The size of the last one if nothing does. */
+  #cut(bytes: Uint8Array, end: number, sink: FrameSink): number {
     let position = 0
     let total = 0
     let error: unknown
@@ -106,7 +110,7 @@ export class FrameReader {
     const incomplete = left >= lengthBytes
     if (incomplete && total > bigFrameBytes) this.#startOwn(bytes, position, end, total)
     else if (left > 0) this.#kept = new Uint8Array(bytes.subarray(position, end))
-    else if (total > bigFrameBytes && total <= firstBigBytes) this.#expect(total)
+    return left > 0 ? 0 : total
   }
 
   #frameLength(bytes: Uint8Array, position: number): number {
@@ -133,7 +137,7 @@ export class FrameReader {
 
   /** The next frame is probably as big as the last one. */
   #expect(total: number): void {
-    if (this.#pool.lentBytes + total > maxExpectedBytes) return
+    if (total > firstBigBytes || this.#pool.lentBytes + total > maxExpectedBytes) return
     this.#own = this.#pool.acquire(total)
     this.#ownFilled = 0
     this.#ownEnd = total
