@@ -1,5 +1,3 @@
-import { uuidToString } from '@millrace/std'
-import { isZeroUuid } from '../codec/defaults.ts'
 import type { Api, ResponseOf } from '../codec/schema.ts'
 import {
   CreatePartitions,
@@ -9,9 +7,9 @@ import {
   DescribeCluster,
   DescribeConfigs,
   Metadata,
-  type MetadataResponse,
 } from '../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
+import { describeTopic, isMissingTopic } from './admin-topics.ts'
 import { deleteGroup, describeGroup, listGroups } from './admin-groups.ts'
 import type {
   AdminCallOptions,
@@ -348,30 +346,5 @@ export class KafkaAdmin {
 
   #timeout(options: AdminCallOptions): number {
     return options.timeoutMs ?? this.#defaultApiTimeoutMs
-  }
-}
-
-/** For whoever manages topics, a topic that is not there is an answer. */
-function isMissingTopic(error: unknown): boolean {
-  return error instanceof KafkaError && error.kafkaCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-}
-
-function describeTopic(topic: MetadataResponse['topics'][number]): TopicDescription {
-  const name = topic.name ?? ''
-  if (topic.errorCode !== ErrorCode.NONE && topic.errorCode !== ErrorCode.LEADER_NOT_AVAILABLE) {
-    throw new KafkaError(topic.errorCode, `Describing topic ${name}`)
-  }
-  const partitions = topic.partitions.map((p) => ({
-    partition: p.partitionIndex,
-    leader: p.leaderId,
-    leaderEpoch: p.leaderEpoch,
-    replicas: p.replicaNodes,
-    isr: p.isrNodes,
-  }))
-  return {
-    topic: name,
-    topicId: isZeroUuid(topic.topicId) ? undefined : uuidToString(topic.topicId),
-    isInternal: topic.isInternal,
-    partitions: partitions.sort((a, b) => a.partition - b.partition),
   }
 }

@@ -1,12 +1,13 @@
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import { Cluster } from './cluster.ts'
+import { Committer } from './committer.ts'
 import { type KafkaConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
 import { concurrentPoll, invalidSeek, mixedModes, nothingToRead, wokenUp } from './consumer-misuse.ts'
 import { ClientClosedError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
-import { type CommittedOffset, GroupCoordinator, NO_MEMBER } from './group-coordinator.ts'
+import { type CommittedOffset, GroupCoordinator } from './group-coordinator.ts'
 import { GroupMember, type RebalanceListener } from './group-member.ts'
 import {
   EARLIEST_TIMESTAMP,
@@ -43,6 +44,7 @@ export class KafkaConsumer {
   readonly #cluster: Cluster
   readonly #subscription = new SubscriptionState()
   readonly #coordinator: GroupCoordinator | undefined
+  readonly #committer: Committer | undefined
   readonly #fetcher: Fetcher
   readonly #positions: Positions
   readonly #changed: Pulse
@@ -50,7 +52,6 @@ export class KafkaConsumer {
   #isPolling = false
   #isWoken = false
   #isClosed = false
-  #nextAutoCommitAt: number
   #nextTopicCheckAt = 0
 
   /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
@@ -63,9 +64,10 @@ export class KafkaConsumer {
     const { groupId } = resolved
     this.#coordinator = groupId === undefined ? undefined : new GroupCoordinator(this.#cluster, groupId)
     const parts = { cluster: this.#cluster, subscription: this.#subscription, options: resolved, onChange }
+    this.#committer =
+      this.#coordinator && new Committer({ ...parts, coordinator: this.#coordinator, membership: () => this.#member })
     this.#fetcher = new Fetcher(parts)
     this.#positions = new Positions({ ...parts, coordinator: this.#coordinator })
-    this.#nextAutoCommitAt = this.#now() + resolved.autoCommitIntervalMs
     this.#cluster.onMetadata = () => {
       this.#member?.metadataChanged()
       onChange()
@@ -85,7 +87,7 @@ export class KafkaConsumer {
       coordinator,
       subscription: this.#subscription,
       options: this.#options,
-      beforeRevocation: () => this.#commitBeforeRevocation(),
+      beforeRevocation: async () => this.#committer?.beforeRevocation(),
       onChange: () => this.#changed.notify(),
     })
     this.#member.listener = listener
@@ -220,16 +222,10 @@ export class KafkaConsumer {
    * @throws {KafkaError} ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID (the partitions belong to others by now) and others
    */
   async commit(offsets?: readonly CommittedOffset[], options: CallOptions = {}): Promise<void> {
-    this.#checkOpen()
-    const coordinator = this.#requireGroup('commit')
+    if (this.#cluster.isClosed) throw new ClientClosedError('consumer')
+    this.#requireGroup('commit')
     const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
-    const identity = this.#member?.identity ?? NO_MEMBER
-    try {
-      await coordinator.commit(offsets ?? this.#consumed(), identity, { timeoutMs, signal: options.signal })
-    } catch (error) {
-      this.#member?.noteCommitError(error)
-      throw error
-    }
+    await this.#committer?.commit(offsets, { timeoutMs, signal: options.signal })
   }
 
   /** The stored offsets of the group for these partitions; those that have none are left out. */
@@ -304,7 +300,7 @@ export class KafkaConsumer {
         this.#checkOpen()
         signal?.throwIfAborted()
         this.#checkWoken()
-        this.#autoCommit()
+        this.#committer?.tick()
         if (this.#member?.needsAttention) await this.#member.advance()
         this.#throwErrors()
         const taken = take()
@@ -341,35 +337,14 @@ export class KafkaConsumer {
     if (error) throw error
   }
 
-  /** Offsets of what polls have returned so far. */
-  #consumed(): CommittedOffset[] {
-    const offsets: CommittedOffset[] = []
-    for (const { topic, partition, position } of this.#subscription) {
-      if (position !== undefined) offsets.push({ topic, partition, offset: position })
-    }
-    return offsets
-  }
-
-  #autoCommit(): void {
-    if (!this.#options.enableAutoCommit || !this.#coordinator || this.#now() < this.#nextAutoCommitAt) return
-    this.#nextAutoCommitAt = this.#now() + this.#options.autoCommitIntervalMs
-    // Not waited for: the next one comes, and the member learns by it what it must know.
-    this.commit().catch(() => {})
-  }
-
-  async #commitBeforeRevocation(): Promise<void> {
-    if (!this.#options.enableAutoCommit || !this.#coordinator) return
-    const { requestTimeoutMs: timeoutMs } = this.#options
-    const identity = this.#member?.identity ?? NO_MEMBER
-    // If it fails, the next owner reads some records again: at least once.
-    await this.#coordinator.commit(this.#consumed(), identity, { timeoutMs }).catch(() => {})
-  }
-
   async #leaveGroup(): Promise<void> {
-    if (this.#subscription.size > 0) await this.#commitBeforeRevocation()
-    const member = this.#member
-    this.#member = undefined
-    await member?.close()
+    if (this.#subscription.size > 0) await this.#committer?.beforeRevocation()
+    try {
+      // It is still a member while its listener is told, and may commit.
+      await this.#member?.close()
+    } finally {
+      this.#member = undefined
+    }
   }
 
   /** Records of a poll that nobody saw are returned again. */

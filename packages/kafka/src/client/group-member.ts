@@ -122,11 +122,12 @@ export class GroupMember {
   async close(): Promise<void> {
     this.#closed.abort()
     this.#stopHeartbeat()
-    const owned = this.#context.subscription.assignment()
-    this.#context.subscription.replace([])
+    const { subscription } = this.#context
+    const owned = subscription.assignment()
     try {
       if (owned.length > 0) await (this.#isLost ? this.#tellLost(owned) : this.listener.onPartitionsRevoked?.(owned))
     } finally {
+      subscription.replace([])
       await this.#leave('the consumer is being closed')
     }
   }

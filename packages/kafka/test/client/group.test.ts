@@ -217,6 +217,26 @@ describe('a classic group', () => {
     await a.close(system)
   })
 
+  it('lets a listener commit what it gives up, on close as well', async () => {
+    const world = await setUp(1)
+    const { system, cluster, logs } = world
+    const builder = new RecordBatchBuilder()
+    builder.append(null, Buffer.from('x'), 1)
+    logs[0]?.append(builder.finish())
+    const consumer = new KafkaConsumer({
+      bootstrapServers: cluster.bootstrapServers,
+      system,
+      groupId: 'g',
+      autoOffsetReset: 'earliest',
+      enableAutoCommit: false,
+    })
+    consumer.subscribe(['t'], { onPartitionsRevoked: () => consumer.commit() })
+    while ((await system.run(consumer.poll(1_000))).length === 0);
+    await system.run(consumer.close())
+    expect(cluster.offsets.get('g/t-0')).toBe(1)
+    await expect(consumer.commit()).rejects.toMatchObject({ code: 'KAFKA_CLIENT_CLOSED' })
+  })
+
   it('throws from poll what makes joining impossible', async () => {
     const world = await setUp()
     const { system, cluster } = world
