@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from '@millrace/std'
 import { ErrorCode, KafkaError } from '../errors/index.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import { Cluster } from './cluster.ts'
@@ -25,6 +26,7 @@ import { Pulse, timedOut } from './waiting.ts'
 const STALL_CHECK_MS = 50
 /** How often topics that do not exist yet are asked for. */
 const UNKNOWN_TOPIC_CHECK_MS = 500
+const ITERATOR_POLL_MS = 1_000
 
 export interface CallOptions {
   timeoutMs?: number
@@ -136,10 +138,13 @@ export class KafkaConsumer {
     return (await this.#next(() => this.#fetcher.takeBatches(), timeoutMs, options.signal)) ?? []
   }
 
-  /** Record after record, for ever. A loop that is left resumes after the last record that it saw. */
+  /** Record after record, until the consumer is closed. A loop that is left resumes after the last record that it saw. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
     while (!this.#isClosed) {
-      const records = await this.poll(1_000)
+      const records = await this.poll(ITERATOR_POLL_MS).catch((error) => {
+        if (this.#isClosed) return []
+        throw error
+      })
       let seen = 0
       try {
         for (const record of records) {
@@ -308,7 +313,11 @@ export class KafkaConsumer {
         this.#fetcher.sendFetches()
         if (taken !== undefined) return taken
         const left = deadline - this.#now()
-        if (left <= 0) return undefined
+        if (left <= 0) {
+          // A loop of polls without a timeout must not keep answers from coming in.
+          await yieldToEventLoop(this.#options.system.timers)
+          return take()
+        }
         await this.#changed.wait(Math.min(left, this.#patience()))
       }
     } finally {

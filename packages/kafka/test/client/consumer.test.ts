@@ -354,6 +354,35 @@ describe('KafkaConsumer with assigned partitions', () => {
     await system.run(consumer.close())
   })
 
+  it('iterated, ends when it is closed', async () => {
+    const { system, consumer, log } = await setUp()
+    fill(log, ['a'])
+    consumer.assign([T0])
+    const seen: string[] = []
+    const loop = (async () => {
+      for await (const record of consumer) seen.push(text(record))
+    })()
+    await system.pass(5_000)
+    await system.run(consumer.close())
+    await system.run(loop)
+    expect(seen).toEqual(['a'])
+  })
+
+  it('makes headway with polls that do not wait', async () => {
+    const { system, consumer, log } = await setUp()
+    fill(log, ['a'])
+    consumer.assign([T0])
+    const spin = async () => {
+      for (let i = 0; i < 1_000; i++) {
+        const records = await consumer.poll(0)
+        if (records.length > 0) return records.map(text)
+      }
+      return undefined
+    }
+    expect(await system.run(spin())).toEqual(['a'])
+    await system.run(consumer.close())
+  })
+
   it('starts at committed offsets and commits what was read', async () => {
     const { system, cluster, consumer, log } = await setUp({ groupId: 'g', autoCommitIntervalMs: 1_000 })
     fill(log, ['a', 'b', 'c'])
