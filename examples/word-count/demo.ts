@@ -74,7 +74,7 @@ export async function runDemo(options: DemoOptions): Promise<Verdict> {
     await reading.catch(() => {})
     await results.close()
   }
-  return verdict ?? { ok: signal.aborted, text: 'Stopped before the result.' }
+  return verdict ?? { ok: !options.once && signal.aborted, text: 'Stopped before the result.' }
 }
 
 /** Waits until the windows before `end` are closed and all that the job has sent was read back. */
