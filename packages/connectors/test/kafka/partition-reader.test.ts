@@ -26,8 +26,10 @@ function recordBatch(baseOffset: number, values: (string | null)[], compression:
 }
 
 /** Reads to the end; the rows of each emitted batch as [value, timestamp, origin]. */
-function readAll(reader: PartitionReader): unknown[][] {
-  const batches: unknown[][] = []
+type Row = [value: unknown, timestamp: number | undefined, origin: string | undefined]
+
+function readAll(reader: PartitionReader): Row[][] {
+  const batches: Row[][] = []
   const output: ReaderOutput = {
     emit: (batch, splitId) => {
       expect(splitId).toBe('t-3')
@@ -45,7 +47,7 @@ function rowsOf(batch: Batch): unknown[] {
   if (batch.layout === 'objects') return batch.values.slice(0, batch.length)
   return Array.from({ length: batch.length }, (_, row) =>
     Object.fromEntries(
-      batch.schema.fields.flatMap((field, i) => {
+      batch.schema.fields.flatMap((field, i): [string, unknown][] => {
         const column = batch.columns[i] as Column | undefined
         if (column?.kind === 'numbers') return [[field.name, column.values[row]]]
         if (column?.kind !== 'bytes') return []
