@@ -40,7 +40,7 @@ async function fetchNode(pinned, name, target) {
       `${pinned.package}@${pinned.version}`,
       `--pack-destination=${folder}`,
       '--prefer-offline',
-      '--silent',
+      '--loglevel=error',
     ])
     const archive = join(folder, (await readdir(folder))[0] ?? '')
     const unpacked = join(folder, name)
