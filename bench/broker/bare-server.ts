@@ -18,6 +18,8 @@ export const bareFetchBytes = 1_048_576
 const bareFileBytes = 268_435_456
 const answer = Buffer.alloc(60)
 answer.writeInt32BE(56)
+/** Where the next write goes, over all connections: a log grows, and writing over what is there would cost less. */
+let position = 0
 
 export async function startBareServer(kind: BareKind, folder: string) {
   const fd = fs.openSync(join(folder, `bare-${kind}`), 'w+')
@@ -63,7 +65,6 @@ const crcCovers = 21
 function serveProduce(handle: object, fd: number): void {
   const frame = Buffer.allocUnsafeSlow(2 * 1_048_576)
   let filled = 0
-  let position = 0
   let unsynced = 0
   let syncing = false
   const sync = () => {
@@ -101,7 +102,6 @@ function serveProduce(handle: object, fd: number): void {
 function serveEcho(handle: object, fd: number): void {
   const chunk = Buffer.allocUnsafeSlow(262_144)
   let kept = 0
-  let position = 0
   const socket = open(
     handle,
     () => chunk.subarray(kept),
@@ -126,7 +126,7 @@ function serveFetch(handle: object, fd: number): void {
   const request = Buffer.allocUnsafeSlow(65_536)
   const buffers: Buffer[] = []
   let kept = 0
-  let position = 0
+  let readAt = 0
   const socket = open(
     handle,
     () => request.subarray(kept),
@@ -138,8 +138,8 @@ function serveFetch(handle: object, fd: number): void {
         if (at + size > end) break
         const body = buffers.pop() ?? Buffer.allocUnsafeSlow(4 + bareFetchBytes)
         body.writeInt32BE(bareFetchBytes, 0)
-        fs.readSync(fd, body, 4, bareFetchBytes, position)
-        position = (position + bareFetchBytes) % bareFileBytes
+        fs.readSync(fd, body, 4, bareFetchBytes, readAt)
+        readAt = (readAt + bareFetchBytes) % bareFileBytes
         socket.write(body, () => buffers.push(body))
         at += size
       }

@@ -24,11 +24,9 @@ export class BufferPool {
   /** A buffer of at least `size` bytes with arbitrary content. */
   acquire(size: number): Uint8Array {
     const shift = classOf(size)
-    const buffer =
-      shift > largestClass
-        ? Buffer.allocUnsafeSlow(size)
-        : (this.#idle[shift - smallestClass]?.pop() ?? Buffer.allocUnsafeSlow(2 ** shift))
-    if (shift <= largestClass) this.#idleBytes = Math.max(0, this.#idleBytes - buffer.byteLength)
+    const idle = this.#idle[shift - smallestClass]?.pop()
+    if (idle) this.#idleBytes -= idle.byteLength
+    const buffer = idle ?? Buffer.allocUnsafeSlow(shift > largestClass ? size : 2 ** shift)
     this.#lentBytes += buffer.byteLength
     return buffer
   }
