@@ -21,7 +21,7 @@ export function addBroker(program: Command, context: CliContext): void {
     .summary('run the broker alone')
     .description('Runs the broker until it is stopped. Prints one line once it answers.')
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
-    .option('-p, --port <port>', 'the port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 9092)
+    .option('--port <port>', 'the port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 9092)
     .addOption(new Option('-d, --data <folder>', 'where topics are kept').default('.millrace/data'))
     .option('--memory', 'keep everything in memory: nothing survives the process')
     .option('-s, --set <key=value>', "a server property, by Apache Kafka's name; may be repeated", keyValue)

@@ -26,7 +26,7 @@ export function addDev(program: Command, context: CliContext): void {
     )
     .argument('[job]', 'a module whose default export is a job')
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
-    .option('-p, --port <port>', 'the port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 9092)
+    .option('--port <port>', 'the port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 9092)
     .addOption(new Option('-d, --data <folder>', 'where topics are kept').default('.millrace/data'))
     .option('-s, --set <key=value>', "a server property, by Apache Kafka's name; may be repeated", keyValue)
     .action(async (file: string | undefined) => {

@@ -12,7 +12,7 @@ export function addExplain(program: Command, context: CliContext): void {
     .summary('show how a job would run')
     .description('Prints the plan of a job: tasks, the operators chained in them, edges, layouts. Runs nothing.')
     .argument('<job>', 'a module whose default export is a job')
-    .option('-p, --parallelism <number>', "subtasks per operator, instead of the job's own", wholeNumber(1))
+    .option('--parallelism <number>', "subtasks per operator, instead of the job's own", wholeNumber(1))
     .action(async (file: string) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly parallelism?: number }>()
       const definition = await loadJob(file, context.cwd)

@@ -20,7 +20,7 @@ export function addRun(program: Command, context: CliContext): void {
         'Runs a job in this process until its input ends or it is stopped. Stopped, it finishes what it has read and stores its progress.',
       )
       .argument('<job>', 'a module whose default export is a job')
-      .option('-p, --parallelism <number>', "subtasks per operator, instead of the job's own", wholeNumber(1)),
+      .option('--parallelism <number>', "subtasks per operator, instead of the job's own", wholeNumber(1)),
   ).action(async (file: string) => {
     const options = command.optsWithGlobals<RunOptions>()
     const definition = await loadJob(file, context.cwd)
