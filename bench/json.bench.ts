@@ -7,10 +7,10 @@
 import { json } from '@millrace/connectors/formats'
 import { PartitionReader } from '../packages/connectors/src/kafka/partition-reader.ts'
 import { ColumnRowCollector } from '../packages/connectors/src/kafka/row-collector.ts'
-import { executeJob, field, job, type Sink, type Source, tumbling } from '@millrace/engine'
+import { executeJob, field, job, type Source, tumbling } from '@millrace/engine'
 import { indexRecords, RecordIndex } from '@millrace/kafka'
 import { AUCTIONS, bid, bidBatches, FIRST_TIME } from './bids.ts'
-import { report } from './measure.ts'
+import { countingSink, report } from './measure.ts'
 
 const DISTINCT = 400_000
 /** A job goes over the same bytes that often: its code is generated anew for each run, and must get warm as in real life. */
@@ -102,20 +102,7 @@ function fetchedBids(): Source<NonNullable<typeof bid.rowType>> {
   }
 }
 
-let results = 0
-const counting: Sink<unknown> = {
-  name: 'count results',
-  layout: 'objects',
-  createWriter: () => ({
-    open: async () => {},
-    write: (batch) => {
-      results += batch.length
-    },
-    isReady: true,
-    flush: async () => {},
-    close: async () => {},
-  }),
-}
+const results = countingSink()
 
 const pipeline = job('bids', (env) => {
   env
@@ -124,7 +111,7 @@ const pipeline = job('bids', (env) => {
     .keyBy('auction')
     .window(tumbling('1 s'))
     .count()
-    .sinkTo(counting)
+    .sinkTo(results.sink)
 })
 
 // By hand: the keys' order and the values' kinds are known, nothing is checked.
@@ -199,10 +186,11 @@ const limit = await cpuOf(() => {
   expected = byHand()
 })
 const ours = await cpuOf(async () => {
-  results = 0
+  results.count = 0
   await (await executeJob(pipeline)).result
 })
-if (results !== expected) throw new Error(`the pipeline gave ${results} results, by hand there are ${expected}`)
+if (results.count !== expected)
+  throw new Error(`the pipeline gave ${results.count} results, by hand there are ${expected}`)
 report({
   what: 'JSON bids → filter → count per auction and second',
   ours,

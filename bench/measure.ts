@@ -1,3 +1,5 @@
+import type { Sink } from '@millrace/engine'
+
 /** CPU time of the process, all threads, in nanoseconds per item; the best of `attempts`, since the machine is shared. */
 export function cpuPerItem(work: () => void, { items, attempts = 7 }: { items: number; attempts?: number }): number {
   let best = Number.POSITIVE_INFINITY
@@ -28,4 +30,25 @@ export function report(row: {
 
 function format(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}
+
+/** A sink that counts what comes and does nothing else. */
+export function countingSink(): { count: number; readonly sink: Sink<unknown> } {
+  const counter = {
+    count: 0,
+    sink: {
+      name: 'count results',
+      layout: 'objects',
+      createWriter: () => ({
+        open: async () => {},
+        write: (batch) => {
+          counter.count += batch.length
+        },
+        isReady: true,
+        flush: async () => {},
+        close: async () => {},
+      }),
+    } satisfies Sink<unknown>,
+  }
+  return counter
 }

@@ -6,10 +6,11 @@
  */
 import { json } from '@millrace/connectors/formats'
 import { kafkaSource } from '@millrace/connectors/kafka'
-import { executeJob, field, job, type Sink, tumbling } from '@millrace/engine'
+import { executeJob, field, job, tumbling } from '@millrace/engine'
 import { KafkaAdmin, KafkaConsumer, KafkaProducer } from '@millrace/kafka'
 import { bid, bidJson, FIRST_TIME } from './bids.ts'
 import { startBrokerThread } from './broker-thread.ts'
+import { countingSink } from './measure.ts'
 
 const COUNT = 1_000_000
 const ROUNDS = 3
@@ -41,20 +42,7 @@ for (let first = 0; first < COUNT; first += CHUNK) {
 await producer.close()
 console.log(`${COUNT} bids are in the log`)
 
-let results = 0
-const counting: Sink<unknown> = {
-  name: 'count results',
-  layout: 'objects',
-  createWriter: () => ({
-    open: async () => {},
-    write: (batch) => {
-      results += batch.length
-    },
-    isReady: true,
-    flush: async () => {},
-    close: async () => {},
-  }),
-}
+const results = countingSink()
 
 const pipeline = job('bids', (env) => {
   env
@@ -63,7 +51,7 @@ const pipeline = job('bids', (env) => {
     .keyBy('auction')
     .window(tumbling('1 s'))
     .count()
-    .sinkTo(counting)
+    .sinkTo(results.sink)
 })
 
 async function timed(work: () => Promise<void>): Promise<{ rate: number; cpu: number }> {
@@ -92,7 +80,7 @@ const bare = await timed(async () => {
 const ours = await timed(async () => {
   await (await executeJob(pipeline, { settings: { 'bootstrap.servers': bootstrapServers } })).result
 })
-console.log(`${results / ROUNDS} results a run`)
+console.log(`${results.count / ROUNDS} results a run`)
 const row = ({ rate, cpu }: { rate: number; cpu: number }) =>
   `${rate.toFixed(2)} M records/s, ${cpu.toFixed(2)} core-s per million records (broker's thread included)`
 console.log(`consumer alone, bytes untouched:  ${row(bare)}`)
