@@ -126,7 +126,7 @@ function parse(name: string, key: ConfigKey, text: string): number | boolean | s
     case 'list': {
       const entries = text.split(',').flatMap((entry) => entry.trim() || [])
       const unknown = entries.find((entry) => !key.values.includes(entry))
-      if (entries.length === 0 || unknown !== undefined) {
+      if (unknown !== undefined) {
         throw new ConfigValueError(`${name} must list some of ${key.values.join(', ')}, not '${text}'`)
       }
       return entries

@@ -191,7 +191,7 @@ function describe(group: ClassicGroup): GroupDescription {
       clientId: member.clientId,
       clientHost: member.clientHost,
       metadata: (isStable && member.protocols.find(({ name }) => name === protocol)?.metadata) || noBytes,
-      assignment: isStable ? member.assignment : noBytes,
+      assignment: member.assignment,
     })),
   }
 }

@@ -186,7 +186,6 @@ export class GroupMembership {
     const old = group.members.get(oldMemberId)
     assert(old, `group '${group.id}' has no member for its instance id`)
     const wasLeader = group.leader === oldMemberId
-    const keepsProtocols = hasSameProtocols(old, request)
     this.#rebalancer.removeMember(group, old, 'FENCED_INSTANCE_ID')
     const member: Member = {
       ...old,
@@ -200,7 +199,8 @@ export class GroupMembership {
     group.add(member)
     if (wasLeader) group.leader = memberId
     this.#rebalancer.watch(group, member)
-    if (group.state !== 'Stable' || !keepsProtocols) {
+    // What it says about itself may have changed: as in Apache Kafka, only another protocol for all is a reason to rebalance.
+    if (group.state !== 'Stable' || group.chooseProtocol() !== group.protocol) {
       member.awaitingJoin = reply
       return this.#rebalancer.rebalanceOrComplete(group)
     }

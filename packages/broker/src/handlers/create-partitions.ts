@@ -12,7 +12,8 @@ export function registerCreatePartitions(registry: HandlerRegistry, metadata: Me
     versions: [0, 3],
     async handle({ topics, validateOnly }) {
       const twice = duplicates(topics.map(({ name }) => name))
-      const results = topics.map(async ({ name, count, assignments }) => {
+      const distinct = topics.filter(({ name }, i) => topics.findIndex((topic) => topic.name === name) === i)
+      const results = distinct.map(async ({ name, count, assignments }) => {
         if (twice.has(name)) {
           const errorMessage = 'The request names this topic more than once.'
           return { name, errorCode: ErrorCode.INVALID_REQUEST, errorMessage }

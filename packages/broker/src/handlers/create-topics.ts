@@ -12,8 +12,6 @@ import { describeTopicConfigs } from './config-entries.ts'
 import { duplicates } from './duplicates.ts'
 import type { HandlerRegistry } from './registry.ts'
 
-const noId = new Uint8Array(16)
-
 export function registerCreateTopics(registry: HandlerRegistry, metadata: MetadataManager, server: ServerConfig): void {
   registry.registerSimple({
     api: CreateTopics,
@@ -28,17 +26,17 @@ export function registerCreateTopics(registry: HandlerRegistry, metadata: Metada
           }
           const created = await metadata.createTopic(topic, { validateOnly })
           if (isCommandError(created)) return refused(topic.name, created.errorCode, created.errorMessage)
-          return describe(created, validateOnly)
+          return describe(created)
         })
       return { topics: await Promise.all(answers) }
     },
     errorResponse: ({ topics }, errorCode) => ({ topics: topics.map(({ name }) => refused(name, errorCode, null)) }),
   })
 
-  function describe(topic: TopicImage, validateOnly: boolean) {
+  function describe(topic: TopicImage) {
     return {
       name: topic.name,
-      topicId: validateOnly ? noId : topic.id,
+      topicId: topic.id,
       numPartitions: topic.partitions,
       replicationFactor: 1,
       configs: describeTopicConfigs(topic.configs, server).map(({ name, value, readOnly, configSource }) => ({

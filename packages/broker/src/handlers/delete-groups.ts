@@ -10,7 +10,8 @@ export function registerDeleteGroups(registry: HandlerRegistry, groups: GroupCoo
   registry.registerSimple({
     api: DeleteGroups,
     versions: [0, 2],
-    async handle({ groupsNames }) {
+    async handle(request) {
+      const groupsNames = [...new Set(request.groupsNames)]
       const errors = await coordinate(Promise.all(groupsNames.map((groupId) => groups.delete(groupId))))
       return { results: groupsNames.map((groupId, i) => ({ groupId, errorCode: ErrorCode[errors[i] ?? 'NONE'] })) }
     },

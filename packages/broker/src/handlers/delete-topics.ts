@@ -3,6 +3,7 @@
  * that groups have in them go as well.
  */
 import { DeleteTopics, ErrorCode } from '@millrace/kafka'
+import { uuidToString } from '@millrace/std'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
@@ -26,12 +27,35 @@ export function registerDeleteTopics(
     api: DeleteTopics,
     versions: [1, 6],
     async handle(request, { version }) {
-      return { responses: await Promise.all(namedIn(request, version).map((named) => deleteOne(named, version))) }
+      const byTopic = new Map<string, Named[]>()
+      for (const named of namedIn(request, version)) {
+        const key = keyOf(named)
+        byTopic.set(key, [...(byTopic.get(key) ?? []), named])
+      }
+      const answers = [...byTopic.values()].map((all) => {
+        const [first, ...more] = all as [Named, ...Named[]]
+        if (more.length === 0) return deleteOne(first, version)
+        const name = all.find((named) => named.name !== null)?.name ?? null
+        const topicId = all.find((named) => isGiven(named.topicId))?.topicId ?? noId
+        return failed(
+          { name, topicId },
+          version,
+          ErrorCode.INVALID_REQUEST,
+          'The request names this topic more than once.',
+        )
+      })
+      return { responses: await Promise.all(answers) }
     },
     errorResponse: (request, errorCode, version) => ({
       responses: namedIn(request, version).map((named) => failed(named, version, errorCode, null)),
     }),
   })
+
+  /** The same for a topic's name and its id. */
+  function keyOf({ name, topicId }: Named): string {
+    const id = name === null ? topicId : metadata.image.topics.get(name)?.id
+    return id ? uuidToString(id) : `name ${name}`
+  }
 
   async function deleteOne(named: Named, version: number) {
     const { name, topicId } = named
@@ -39,8 +63,8 @@ export function registerDeleteTopics(
       const errorCode = version < 3 ? ErrorCode.INVALID_REQUEST : ErrorCode.TOPIC_DELETION_DISABLED
       return failed(named, version, errorCode, 'Topic deletion is disabled (delete.topic.enable).')
     }
-    if (name !== null && topicId.some((byte) => byte !== 0)) {
-      return failed(named, version, ErrorCode.INVALID_REQUEST, 'Give the name or the id of a topic, not both.')
+    if ((name !== null) === isGiven(topicId)) {
+      return failed(named, version, ErrorCode.INVALID_REQUEST, 'Give either the name or the id of a topic.')
     }
     if (name !== null && isInternalTopic(name)) {
       return failed(named, version, ErrorCode.INVALID_TOPIC_EXCEPTION, `'${name}' holds the offsets of all groups.`)
@@ -55,6 +79,10 @@ export function registerDeleteTopics(
     groups.topicDeleted(deleted.name)
     return { name: deleted.name, topicId: deleted.id }
   }
+}
+
+function isGiven(topicId: Uint8Array): boolean {
+  return topicId.some((byte) => byte !== 0)
 }
 
 function namedIn(

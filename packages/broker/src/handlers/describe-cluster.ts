@@ -7,6 +7,7 @@ import { clusterOperations, operationsNotAsked } from './authorized-operations.t
 import type { HandlerRegistry } from './registry.ts'
 
 const brokerEndpoints = 1
+const controllerEndpoints = 2
 
 export function registerDescribeCluster(
   registry: HandlerRegistry,
@@ -19,7 +20,10 @@ export function registerDescribeCluster(
     handle({ endpointType, includeClusterAuthorizedOperations }) {
       if (endpointType !== brokerEndpoints) {
         return {
-          errorCode: ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+          errorCode:
+            endpointType === controllerEndpoints
+              ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
+              : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
           errorMessage: 'This listener answers for brokers only.',
           clusterId: '',
           brokers: [],

@@ -20,7 +20,9 @@ export function registerDescribeConfigs(registry: HandlerRegistry, topics: Topic
       results: resources.map((resource) => {
         const found = find(resource)
         if (!Array.isArray(found)) return { ...failed(resource, found.errorCode), errorMessage: found.errorMessage }
-        const wanted = resource.configurationKeys && new Set(resource.configurationKeys)
+        const { configurationKeys } = resource
+        // As in Apache Kafka, to name no key is to ask for all.
+        const wanted = configurationKeys?.length ? new Set(configurationKeys) : undefined
         return {
           resourceType: resource.resourceType,
           resourceName: resource.resourceName,

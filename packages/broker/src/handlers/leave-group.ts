@@ -15,6 +15,7 @@ export function registerLeaveGroup(registry: HandlerRegistry, groups: GroupCoord
     async handle(request, { version }) {
       const { groupId } = request
       const leaving = version < 3 ? [{ memberId: request.memberId, groupInstanceId: null }] : request.members
+      if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID }
       const { members } = await coordinate(groups.leave({ groupId, members: leaving }))
       if (version < 3) return { errorCode: ErrorCode[members[0]?.error ?? 'NONE'] }
       return {

@@ -9,6 +9,16 @@ import { epochError } from './epoch-error.ts'
 import { duplicates } from './duplicates.ts'
 import type { HandlerRegistry } from './registry.ts'
 
+/** The version from which on a special timestamp may be asked for. */
+const specialTimestampsFrom: Readonly<Record<number, number>> = {
+  [-1]: 0,
+  [-2]: 0,
+  [-3]: 7,
+  [-4]: 8,
+  [-5]: 9,
+  [-6]: 11,
+}
+
 export function registerListOffsets(registry: HandlerRegistry, topics: TopicCatalog): void {
   registry.registerSimple({
     api: ListOffsets,
@@ -16,14 +26,20 @@ export function registerListOffsets(registry: HandlerRegistry, topics: TopicCata
     handle: (request, { version }) => ({
       topics: request.topics.map(({ name, partitions }) => {
         const twice = duplicates(partitions.map(({ partitionIndex }) => String(partitionIndex)))
+        const distinct = partitions.filter(
+          ({ partitionIndex }, i) => partitions.findIndex((other) => other.partitionIndex === partitionIndex) === i,
+        )
         return {
           name,
-          partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+          partitions: distinct.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
             if (twice.has(String(partitionIndex))) return { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
             const partition = topics.partition(name, partitionIndex)
             if (!partition) return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
             const fenced = epochError(currentLeaderEpoch)
             if (fenced !== ErrorCode.NONE) return { partitionIndex, errorCode: fenced }
+            if (version < (specialTimestampsFrom[timestamp] ?? (timestamp < 0 ? Number.POSITIVE_INFINITY : 0))) {
+              return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION }
+            }
             const found = partition.log.offsetForTimestamp(timestamp)
             return {
               partitionIndex,

@@ -5,6 +5,7 @@
  * An unknown topic is created when the client and `auto.create.topics.enable` allow it; the answer then has it already.
  */
 import { ErrorCode, Metadata, type MetadataRequest } from '@millrace/kafka'
+import { uuidToString } from '@millrace/std'
 import type { BrokerAddress } from '../net/broker-address.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
@@ -13,7 +14,7 @@ import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
 import { isCommandError } from '../metadata/topic-commands.ts'
 import { topicNameProblem } from '../metadata/topic-name.ts'
 import { clusterOperations, operationsNotAsked, topicOperations } from './authorized-operations.ts'
-import type { HandlerRegistry } from './registry.ts'
+import { type HandlerRegistry, RequestError } from './registry.ts'
 
 export interface MetadataHandlerOptions {
   readonly topics: TopicCatalog
@@ -26,6 +27,19 @@ export interface MetadataHandlerOptions {
 type TopicRequest = NonNullable<MetadataRequest['topics']>[number]
 
 const noId = new Uint8Array(16)
+const idsFrom = 12
+
+function isGiven(topicId: Uint8Array): boolean {
+  return topicId.some((byte) => byte !== 0)
+}
+
+/** Each topic once, however often it was asked for. */
+function distinct(topics: readonly TopicRequest[]): readonly TopicRequest[] {
+  const byKey = new Map(
+    topics.map((topic) => [isGiven(topic.topicId) ? uuidToString(topic.topicId) : `name ${topic.name}`, topic]),
+  )
+  return [...byKey.values()]
+}
 
 export function registerMetadata(registry: HandlerRegistry, options: MetadataHandlerOptions): void {
   const { topics, metadata, server, clusterId, address } = options
@@ -35,9 +49,16 @@ export function registerMetadata(registry: HandlerRegistry, options: MetadataHan
     api: Metadata,
     versions: [0, 13],
     handle(request, { version }) {
+      // KIP-516: the field came with version 10, its use with 12.
+      if (version < idsFrom && request.topics?.some((topic) => topic.name === null || isGiven(topic.topicId))) {
+        throw new RequestError(ErrorCode.INVALID_REQUEST, `Topics go by their ids from version ${idsFrom} on.`)
+      }
       const mayCreate = request.allowAutoTopicCreation && server['auto.create.topics.enable']
-      const asked = request.topics === null || (version === 0 && request.topics.length === 0) ? null : request.topics
-      const missing = mayCreate ? (asked ?? []).filter(({ name }) => name !== null && isCreatable(name)) : []
+      const asked =
+        request.topics === null || (version === 0 && request.topics.length === 0) ? null : distinct(request.topics)
+      const missing = mayCreate
+        ? (asked ?? []).filter(({ name, topicId }) => name !== null && !isGiven(topicId) && isCreatable(name))
+        : []
       if (missing.length === 0) return answer(asked, request, version)
       return create(missing).then(() => answer(asked, request, version))
     },
@@ -67,7 +88,7 @@ export function registerMetadata(registry: HandlerRegistry, options: MetadataHan
   }
 
   function describeAsked({ name, topicId }: TopicRequest, version: number, operations: number) {
-    if (name === null) {
+    if (name === null || isGiven(topicId)) {
       const topic = topics.getById(topicId)
       if (topic) return describe(topic, operations)
       return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: version >= 12 ? null : '', topicId, partitions: [] }

@@ -155,7 +155,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
         highWatermark,
         lastStableOffset: highWatermark,
         logStartOffset,
-        abortedTransactions: this.#request.isolationLevel === 1 ? [] : null,
+        abortedTransactions: this.#request.isolationLevel === 1 || !target.partition ? [] : null,
         records,
       })
     }

@@ -8,6 +8,7 @@ import {
   indexRecords,
   isControl,
   isLogAppendTime,
+  isTransactional,
   lastOffsetDelta,
   maxTimestamp,
   NO_PRODUCER_ID,
@@ -61,7 +62,11 @@ export function checkRecords(
   now: number,
 ): AppendResult | undefined {
   const check = validateBatch(bytes, 0, bytes.byteLength)
-  if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
+  if (check !== BatchCheck.ok) {
+    // Sent again, these would fail again: unlike CORRUPT_MESSAGE, INVALID_RECORD tells clients not to try.
+    const isFinal = check === BatchCheck.truncated || check === BatchCheck.badCount
+    return rejected(isFinal ? ErrorCode.INVALID_RECORD : ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
+  }
   if (batchSize(bytes, 0) !== bytes.byteLength) {
     return rejected(ErrorCode.INVALID_RECORD, 'A produce request has exactly one record batch per partition.')
   }
@@ -86,6 +91,9 @@ function checkClientRecords(bytes: Uint8Array, config: LogConfig, now: number): 
     return rejected(ErrorCode.INVALID_RECORD, `The record count ${count} and the offsets of the batch do not agree.`)
   }
   if (isControl(bytes, 0)) return rejected(ErrorCode.INVALID_RECORD, 'Clients do not write control records.')
+  if (isTransactional(bytes, 0)) {
+    return rejected(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'Transactions are not served.')
+  }
   if (producerId(bytes, 0) !== NO_PRODUCER_ID && baseSequence(bytes, 0) < 0) {
     return rejected(ErrorCode.INVALID_RECORD, 'A batch with a producer id needs a sequence number.')
   }

@@ -34,7 +34,7 @@ export function planTopic(
   const { name } = topic
   const nameProblem = topicNameProblem(name)
   if (nameProblem) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
-  if (name === metadataTopicName) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic name '${name}' is reserved.`)
+  if (name === metadataTopicName) return refusal(ErrorCode.INVALID_REQUEST, `Topic name '${name}' is reserved.`)
   if (image.topics.has(name)) return refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
   const colliding = [...image.topics.keys()].find((other) => collidingName(other) === collidingName(name))
   if (colliding !== undefined) {

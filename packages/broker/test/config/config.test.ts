@@ -51,7 +51,6 @@ describe('topic configuration', () => {
     ['retention.mss', '1'],
     ['retention.ms', 'week'],
     ['cleanup.policy', 'shred'],
-    ['cleanup.policy', ''],
     ['compression.type', 'gzip'],
   ])('refuses %s = %s', (name, value) => {
     expect(() => checkTopicOverride(name, value)).toThrow(ConfigValueError)

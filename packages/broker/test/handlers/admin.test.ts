@@ -193,6 +193,6 @@ describe('descriptions', () => {
       includeClusterAuthorizedOperations: false,
       endpointType: 2,
     })
-    expect(controllers.errorCode).toBe(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE)
+    expect(controllers.errorCode).toBe(ErrorCode.MISMATCHED_ENDPOINT_TYPE)
   })
 })

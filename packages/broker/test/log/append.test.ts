@@ -47,12 +47,18 @@ describe('append', () => {
     builder.append(utf8('k'), utf8('v'), start)
     return Uint8Array.from(builder.finish({ control: true, producerId: 1, producerEpoch: 0, baseSequence: 0 }))
   }
+  const transactional = () => {
+    const builder = new RecordBatchBuilder()
+    builder.append(utf8('k'), utf8('v'), start)
+    return Uint8Array.from(builder.finish({ transactional: true, producerId: 1, producerEpoch: 0, baseSequence: 0 }))
+  }
   test.each([
     ['a wrong checksum', flipped, {}, ErrorCode.CORRUPT_MESSAGE],
-    ['nothing', () => new Uint8Array(0), {}, ErrorCode.CORRUPT_MESSAGE],
-    ['a batch cut short', () => makeBatch().subarray(0, 70), {}, ErrorCode.CORRUPT_MESSAGE],
+    ['nothing', () => new Uint8Array(0), {}, ErrorCode.INVALID_RECORD],
+    ['a batch cut short', () => makeBatch().subarray(0, 70), {}, ErrorCode.INVALID_RECORD],
     ['two batches', () => concatBytes([makeBatch(), makeBatch()]), {}, ErrorCode.INVALID_RECORD],
     ['a control batch of a client', control, {}, ErrorCode.INVALID_RECORD],
+    ['a transactional batch', transactional, {}, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED],
     [
       'more than max.message.bytes',
       () => makeBatch({ bytes: 200 }),
