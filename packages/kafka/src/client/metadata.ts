@@ -35,7 +35,6 @@ export class ClusterMetadata {
   readonly topics = new Map<string, TopicMetadata>()
   /** The error codes of topics that could not be described. */
   readonly topicErrors = new Map<string, number>()
-  readonly #namesById = new Map<string, string>()
 
   update(response: MetadataResponse): void {
     this.clusterId = response.clusterId
@@ -69,7 +68,7 @@ export class ClusterMetadata {
           const known = sameTopic ? before.partitions[now.partition] : undefined
           return known && known.leaderEpoch > now.leaderEpoch ? known : now
         })
-      this.#set({ name, topicId, isInternal: topic.isInternal, partitions })
+      this.topics.set(name, { name, topicId, isInternal: topic.isInternal, partitions })
     }
   }
 
@@ -79,28 +78,16 @@ export class ClusterMetadata {
     const before = known?.partitions[partition]
     if (!known || !before || leader < 0 || leaderEpoch <= before.leaderEpoch || !this.brokers.has(leader)) return false
     const partitions = known.partitions.map((p) => (p.partition === partition ? { ...p, leader, leaderEpoch } : p))
-    this.#set({ ...known, partitions })
+    this.topics.set(topic, { ...known, partitions })
     return true
   }
 
   forget(topic: string): void {
-    const known = this.topics.get(topic)
-    if (known?.topicId) this.#namesById.delete(uuidKey(known.topicId))
     this.topics.delete(topic)
-  }
-
-  topicName(topicId: Uint8Array): string | undefined {
-    return this.#namesById.get(uuidKey(topicId))
   }
 
   partition(topic: string, partition: number): PartitionMetadata | undefined {
     return this.topics.get(topic)?.partitions[partition]
-  }
-
-  #set(topic: TopicMetadata): void {
-    this.forget(topic.name)
-    this.topics.set(topic.name, topic)
-    if (topic.topicId) this.#namesById.set(uuidKey(topic.topicId), topic.name)
   }
 }
 

@@ -12,8 +12,8 @@ export interface BatchWaiter {
   /** `baseOffset` -1: written, but the broker did not say where. `logAppendTime` -1: the records keep their timestamps. */
   done(baseOffset: number, logAppendTime: number): void
   fail(error: Error): void
-  /** The same with its records beginning at `firstDelta`, or as several when a batch is split. */
-  moved(firstDelta: number, from: number, count: number): BatchWaiter
+  /** After a split: for `count` of its records, which begin at `firstDelta` now. */
+  moved(firstDelta: number, count: number): BatchWaiter
 }
 
 export interface ProducerIdentity {
@@ -58,10 +58,6 @@ export class ProducerBatch {
 
   get hasSequence(): boolean {
     return this.baseSequence !== NO_SEQUENCE
-  }
-
-  get isFinished(): boolean {
-    return this.#isFinished
   }
 
   addWaiter(waiter: BatchWaiter): void {
@@ -124,7 +120,7 @@ export class ProducerBatch {
       for (const waiter of this.#waiters) {
         const first = Math.max(from, waiter.firstDelta)
         const end = Math.min(to, waiter.firstDelta + waiter.count)
-        if (end > first) part.addWaiter(waiter.moved(first - from, first - waiter.firstDelta, end - first))
+        if (end > first) part.addWaiter(waiter.moved(first - from, end - first))
       }
       return part
     })

@@ -180,7 +180,7 @@ export class ColumnWaiter implements BatchWaiter {
     this.#send.fail(error)
   }
 
-  moved(firstDelta: number, _from: number, count: number): BatchWaiter {
+  moved(firstDelta: number, count: number): BatchWaiter {
     return new ColumnWaiter(this.#send, this.#partition, firstDelta, count)
   }
 }

@@ -108,8 +108,6 @@ describe('ClusterMetadata', () => {
     expect(metadata.partition('t', 0)?.leader).toBe(1)
     metadata.update(answer(0, 0, 2))
     expect(metadata.partition('t', 0)).toMatchObject({ leader: 0, leaderEpoch: 0 })
-    expect(metadata.topicName(new Uint8Array(16).fill(2))).toBe('t')
-    expect(metadata.topicName(new Uint8Array(16).fill(1))).toBe(undefined)
   })
 
   it('takes a newer leader from an answer that names it', () => {
