@@ -2,6 +2,7 @@ import { ClientTimeoutError, ConnectionError } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
 import { CommanderError } from 'commander'
 import type { CliContext, GlobalOptions } from './context.ts'
+import { placeOf } from './place-of.ts'
 
 /** What the exit code of `millrace` says; listed in `millrace --help` and docs/cli.md. */
 export const exitCodes = {
@@ -44,10 +45,11 @@ export function reportError(error: unknown, context: CliContext, options: Global
     // Commander has printed it. Help and version come this way too, with exit code 0.
     return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
   }
-  const { code, message, fix, cause } = describe(error)
-  if (options.json) context.note(JSON.stringify({ error: { code, message, fix, cause } }))
+  const { code, message, fix, cause, at } = describe(error)
+  if (options.json) context.note(JSON.stringify({ error: { code, message, at, fix, cause } }))
   else {
     context.note(`error: ${message}${code ? ` [${code}]` : ''}`)
+    if (at) context.note(`at:    ${at}`)
     if (cause) context.note(`cause: ${cause}`)
     if (fix) context.note(`fix:   ${fix}`)
   }
@@ -74,17 +76,22 @@ interface Described {
   readonly message: string
   readonly fix: string | undefined
   readonly cause: string | undefined
+  /** The line of the user's job that it is about, where the message does not say it. */
+  readonly at: string | undefined
 }
 
 function describe(error: unknown): Described {
-  if (!(error instanceof Error)) return { code: undefined, message: String(error), fix: undefined, cause: undefined }
+  if (!(error instanceof Error))
+    return { code: undefined, message: String(error), fix: undefined, cause: undefined, at: undefined }
   const cause = error.cause instanceof Error ? error.cause.message : undefined
+  const place = placeOf(error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   return {
     code,
     message: error.message,
     fix: fixFor(error) ?? (error instanceof MillraceError ? error.fix : undefined),
     cause: cause && !error.message.includes(cause) ? cause : undefined,
+    at: place !== undefined && !error.message.includes(place) ? place : undefined,
   }
 }
 

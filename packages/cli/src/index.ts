@@ -4,29 +4,65 @@
  * @example
  * import { job, kafkaSource, text } from 'millrace'
  */
-export {
-  type Broker,
-  type BrokerMetrics,
-  type BrokerOptions,
-  type Logger,
-  silentLogger,
-  startBroker,
-} from '@millrace/broker'
+export type { Broker, BrokerMetrics, BrokerOptions, Logger } from '@millrace/broker'
+export { silentLogger, startBroker } from '@millrace/broker'
 export * from '@millrace/connectors'
-export * from '@millrace/engine'
+export type * from '@millrace/engine'
 export {
-  type ClientOptions,
-  type ConsumerRecord,
-  ErrorCode,
-  KafkaAdmin,
-  type KafkaAdminOptions,
-  KafkaConsumer,
-  type KafkaConsumerOptions,
-  KafkaError,
-  KafkaProducer,
-  type KafkaProducerOptions,
-  type ProducerRecord,
-  type RecordMetadata,
-  type TopicPartition,
+  // Jobs
+  describePlan,
+  executeJob,
+  explain,
+  job,
+  UserFunctionError,
+  // Streams
+  field,
+  outputTag,
+  schema,
+  type,
+  WatermarkStrategy,
+  // Windows
+  globalWindows,
+  session,
+  sliding,
+  tumbling,
+  // Triggers and evictors
+  continuousEventTimeTrigger,
+  continuousProcessingTimeTrigger,
+  countEvictor,
+  countTrigger,
+  customTrigger,
+  deltaEvictor,
+  deltaTrigger,
+  endOfStreamTrigger,
+  eventTimeTrigger,
+  processingTimeoutTrigger,
+  processingTimeTrigger,
+  purgingTrigger,
+  timeEvictor,
+  // State
+  aggregatingState,
+  listState,
+  mapState,
+  reducingState,
+  valueState,
+  // For sources and sinks of one's own
+  columnBatch,
+  MAX_TIMESTAMP,
+  MIN_TIMESTAMP,
+  NO_TIMESTAMP,
+  objectBatch,
+} from '@millrace/engine'
+export type {
+  ClientOptions,
+  ConsumerRecord,
+  KafkaAdminOptions,
+  KafkaConsumerOptions,
+  KafkaProducerOptions,
+  ProducerRecord,
+  RecordMetadata,
+  TopicPartition,
 } from '@millrace/kafka'
-export { hostSystem, MillraceError, type System } from '@millrace/std'
+export { ErrorCode, KafkaAdmin, KafkaConsumer, KafkaError, KafkaProducer } from '@millrace/kafka'
+export type { System } from '@millrace/std'
+export { hostSystem, MillraceError } from '@millrace/std'

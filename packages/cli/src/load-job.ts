@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isJobDefinition, type JobDefinition } from '@millrace/engine'
 import { MillraceError } from '@millrace/std'
+import { placeOf } from './place-of.ts'
 
 /**
  * Where a job's module lies.
@@ -31,9 +32,13 @@ export async function loadJob(file: string, cwd: string): Promise<JobDefinition>
     module = await import(pathToFileURL(path).href)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
+    const place = placeOf(cause)
     throw new MillraceError('CLI_JOB_BROKEN', {
-      message: `${file} does not load: ${cause instanceof Error ? cause.message : String(cause)}`,
-      fix: 'Types are stripped, not compiled: enums, namespaces and parameter properties do not work. --debug shows where.',
+      message: `${file} does not load: ${cause instanceof Error ? cause.message : String(cause)}${place === undefined ? '' : ` (${place})`}`,
+      fix:
+        (cause as { code?: unknown } | null)?.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+          ? 'Types are stripped, not compiled: write it without enums, namespaces and parameter properties.'
+          : 'Correct the module. --debug shows the stack trace.',
       cause,
     })
   }
