@@ -95,6 +95,8 @@ interface Accumulation {
 }
 
 const ENTER = 'P.touch(slot)'
+/** Where the pane's arrays are read again. A comment: no name in a program is like it. */
+const LOAD = '/*load*/'
 
 function compileProgram(draft: PaneAggregateDraft) {
   const chain = new StepProgram(draft.input)
@@ -111,7 +113,7 @@ function compileProgram(draft: PaneAggregateDraft) {
     const span = operator.select(${timestamp})
     if (span === undefined) { ${refused}; step = -1; operator.refuse(late, ${timestamp}, i); continue }
     low = span.low; high = span.high; panes = span.panes
-    ${single ? 'P = panes[0]; LOAD' : ''}
+    ${single ? `P = panes[0]; ${LOAD}` : ''}
   }`)
   if (draft.key !== undefined) chain.enter(draft.keyStep)
   keySlot(chain, draft.key)
@@ -120,7 +122,7 @@ function compileProgram(draft: PaneAggregateDraft) {
   const load = accumulation.arrays.map(([name, property]) => `${name} = P.${property}`).join('; ')
   const again = draft.window.allowedLateness > 0 ? 'if (P.hasFired) { step = -1; operator.fireAgain(P, slot, i) }' : ''
   const reserve = 'if (slot >= P.capacity) P.reserve(slot + 1)'
-  if (single) program.line(`if (slot >= capacity) { ${reserve}; LOAD }\n${accumulation.lines}\n${again}`)
+  if (single) program.line(`if (slot >= capacity) { ${reserve}; ${LOAD} }\n${accumulation.lines}\n${again}`)
   else {
     const declared = accumulation.arrays.map(([name, property]) => `const ${name} = P.${property}`).join('; ')
     program.line(`for (let w = 0; w < panes.length; w++) {
@@ -154,7 +156,7 @@ return function window(operator, batch) {
   } catch (cause) {
     throw operator.failed(cause, step, batch, i)
   }
-}`.replaceAll('LOAD', reload),
+}`.replaceAll(LOAD, () => reload),
   )
   return { run, steps: chain.steps, geometry, accumulation, columns: chain.columns }
 }

@@ -327,6 +327,42 @@ describe('windows of panes', () => {
     expect(operator.keys.capacity).toBeLessThan(4000)
   })
 
+  it('take any name of a field', () => {
+    const names = [
+      'LOAD',
+      'P',
+      'slot',
+      'PAYLOAD',
+      'class',
+      '__proto__',
+      'a b',
+      "'); throw 1 //",
+      '/*load*/',
+      '${x}',
+      'é',
+    ]
+    const odd = schema(Object.fromEntries(names.map((name) => [name, 'int64'] as const)))
+    const rows = [
+      Object.fromEntries(names.map((name, i) => [name, i])),
+      Object.fromEntries(names.map((name) => [name, 100])),
+    ]
+    for (const name of names) {
+      const window = definition(tumbling(10), { kind: 'sum', field: { name } }, 0, 'late')
+      for (const input of [objects, { layout: 'columns', schema: odd } as const]) {
+        const operator = panes(window, byField('P'), input, [
+          select(Object.fromEntries(names.map((each) => [each, field(each)]))),
+        ]).createOperator()
+        const { trace } = opened(operator)
+        const times = [1, 1]
+        operator.processBatch(input.layout === 'columns' ? columnsOf(odd, rows, times) : objectsOf(rows, times), 0)
+        operator.processWatermark(20, 0)
+        operator.processBatch(input.layout === 'columns' ? columnsOf(odd, rows, times) : objectsOf(rows, times), 0)
+        expect(trace.records).toEqual(rows.map((row) => [row, 9]))
+        expect(trace.sides.late).toEqual(rows.map((row) => [row, 1]))
+      }
+    }
+  })
+
   it('name the step that failed', () => {
     const fail = () => {
       throw new Error('no')
