@@ -84,8 +84,9 @@ function describe(error: unknown): Described {
   if (!(error instanceof Error))
     return { code: undefined, message: String(error), fix: undefined, cause: undefined, at: undefined }
   const cause = error.cause instanceof Error ? error.cause.message : undefined
-  const place = placeOf(error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  // These are thrown at a call in the user's module; others say themselves what they are about.
+  const place = /^(API|CONNECTOR)_/.test(code ?? '') ? placeOf(error) : undefined
   return {
     code,
     message: error.message,

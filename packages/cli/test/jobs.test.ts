@@ -39,16 +39,30 @@ test('explain shows the plan and runs nothing', async () => {
 })
 
 test.each([
-  ['nowhere.ts', undefined, 'CLI_JOB_NOT_FOUND'],
-  ['empty.ts', 'export {}', 'CLI_NOT_A_JOB'],
-  ['other.ts', 'export default 42', 'CLI_NOT_A_JOB'],
-  ['broken.ts', 'export default job(', 'CLI_JOB_BROKEN'],
-  ['throws.ts', "throw new Error('out of luck')", 'CLI_JOB_BROKEN'],
-])('%s is refused', async (name, source, expected) => {
+  ['nowhere.ts', undefined, 'CLI_JOB_NOT_FOUND', undefined],
+  ['empty.ts', 'export {}', 'CLI_NOT_A_JOB', undefined],
+  ['other.ts', 'export default 42', 'CLI_NOT_A_JOB', undefined],
+  ['broken.ts', 'export {}\nexport default job(', 'CLI_JOB_BROKEN', 'broken.ts:2'],
+  ['throws.ts', "\nthrow new Error('out of luck')", 'CLI_JOB_BROKEN', 'throws.ts:2'],
+  [
+    'misspelt.ts',
+    "import { job } from 'millrace'\nexport default job('x', (env) => {\nenv.fromCollection([], { nam: 'x' }).print() })",
+    'API_UNKNOWN_OPTION',
+    'misspelt.ts:3',
+  ],
+  [
+    'undefined.ts',
+    "import { job } from 'millrace'\nexport default job('x', (env) => {\nenv.fromColection([]) })",
+    'API_DEFINITION_FAILED',
+    'undefined.ts:3',
+  ],
+])('%s is refused', async (name, source, expected, place) => {
   if (source !== undefined) await module(name, source)
   const { code, err } = await cli(['run', name], { cwd: folder })
   expect(code).toBe(1)
   expect(err.join('\n')).toContain(`[${expected}]`)
+  if (place) expect(err.join('\n')).toContain(place)
+  expect(err.join('\n')).not.toContain('    at ')
 })
 
 test('a job that is stopped finishes what it has read', async () => {

@@ -3,6 +3,7 @@ import {
   checkOptions,
   type ColumnBatch,
   columnBatch,
+  describeValue,
   type Field,
   type Schema,
   type Source,
@@ -47,6 +48,13 @@ export function datagenSource<const F extends { readonly [name: string]: FieldSp
     throw new MillraceError('CONNECTOR_BAD_OPTION', {
       message: 'datagenSource() was given no fields.',
       fix: 'Write datagenSource({ fields: { id: sequence(), price: randomNumber(1, 100) } }).',
+    })
+  }
+  for (const [name, spec] of specs) {
+    if (typeof spec?.createColumn === 'function') continue
+    throw new MillraceError('CONNECTOR_BAD_OPTION', {
+      message: `The field '${name}' of datagenSource() is ${describeValue(spec)}, not what fills it.`,
+      fix: `Write ${name}: sequence(), randomInt(1, 100), randomNumber(0, 1), randomBoolean(), randomText(8) or oneOf(…).`,
     })
   }
   const count = checkCount(options.count, 'datagenSource()')

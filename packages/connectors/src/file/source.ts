@@ -36,8 +36,9 @@ const optionNames = ['path', 'format', 'follow', 'pollInterval', 'discoveryInter
  * @throws MillraceError `CONNECTOR_BAD_OPTION`, `API_UNKNOWN_OPTION`; the job fails with `FILE_NOT_FOUND`,
  * `FILE_BAD_LINE`, `FILE_LINE_TOO_LONG`
  */
-export function fileSource(options: FileSourceOptions<string> & { readonly format?: never }): Source<string, FileSplit>
 export function fileSource<T>(options: FileSourceOptions<T> & { readonly format: Format<T> }): Source<T, FileSplit>
+// The simplest form last: it is the one that the compiler speaks of when nothing fits.
+export function fileSource(options: Omit<FileSourceOptions<string>, 'format'>): Source<string, FileSplit>
 export function fileSource(options: FileSourceOptions<unknown>): Source<unknown, FileSplit> {
   checkOptions(options, optionNames, 'fileSource()')
   const {

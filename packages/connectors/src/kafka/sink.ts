@@ -1,6 +1,7 @@
 import { checkOptions, type Sink } from '@millrace/engine'
 import type { KafkaProducerOptions } from '@millrace/kafka'
 import type { Format } from '../formats/format.ts'
+import { checkFormat, checkTopics } from './check-options.ts'
 import { KafkaSinkWriter } from './sink-writer.ts'
 
 export interface KafkaSinkOptions<T> {
@@ -17,19 +18,22 @@ export interface KafkaSinkOptions<T> {
   readonly producer?: Omit<KafkaProducerOptions, 'bootstrapServers' | 'system'>
 }
 
+const where = 'kafkaSink()'
 const optionNames: (keyof KafkaSinkOptions<unknown>)[] = ['topic', 'value', 'key', 'bootstrapServers', 'producer']
 
 /**
  * Writes each record to a topic, with the record's event time as its timestamp. At least once: progress of the job's
  * sources is committed only after everything before it was acknowledged.
  *
- * @throws {MillraceError} API_UNKNOWN_OPTION
+ * @throws {MillraceError} API_UNKNOWN_OPTION, CONNECTOR_BAD_OPTION
  * @example
  * stream.sinkTo(kafkaSink({ topic: 'word-counts', value: json(), key: (result) => result.key }))
  */
 export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T> {
-  checkOptions(options, optionNames, 'kafkaSink()')
-  const name = `Kafka sink (${options.topic})`
+  checkOptions(options, optionNames, where)
+  const [topic] = checkTopics([options.topic], where)
+  checkFormat(options.value, 'value', where)
+  const name = `Kafka sink (${topic})`
   return {
     name,
     layout: 'objects',

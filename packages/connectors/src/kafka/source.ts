@@ -1,7 +1,7 @@
 import { checkOptions, type ReaderContext, type Source } from '@millrace/engine'
 import { KafkaConsumer, type KafkaConsumerOptions } from '@millrace/kafka'
-import { MillraceError } from '@millrace/std'
 import type { Format } from '../formats/format.ts'
+import { badOption, checkFormat, checkPlace, checkPolicy, checkTopics } from './check-options.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
 import { KafkaEnumerator } from './enumerator.ts'
 import type { BadRecordPolicy, KafkaRecord } from './record.ts'
@@ -68,6 +68,7 @@ export interface KafkaRecordSourceOptions<K, V> extends KafkaSourceCommonOptions
   readonly record: { readonly key: Format<K>; readonly value: Format<V> }
 }
 
+const where = 'kafkaSource()'
 const optionNames = [
   'topic',
   'bootstrapServers',
@@ -89,23 +90,41 @@ const optionNames = [
  * @example
  * env.fromSource(kafkaSource({ topic: 'lines', value: text(), start: 'latest' }))
  */
-export function kafkaSource<T>(options: KafkaValueSourceOptions<T>): Source<T, KafkaPartitionSplit>
 export function kafkaSource<K, V>(
   options: KafkaRecordSourceOptions<K, V>,
 ): Source<KafkaRecord<K, V>, KafkaPartitionSplit>
+// The usual form last: it is the one that the compiler speaks of when nothing fits.
+export function kafkaSource<T>(options: KafkaValueSourceOptions<T>): Source<T, KafkaPartitionSplit>
 export function kafkaSource(
   options: KafkaSourceCommonOptions &
     Partial<KafkaValueSourceOptions<unknown> & KafkaRecordSourceOptions<unknown, unknown>>,
 ): Source<unknown, KafkaPartitionSplit> {
-  checkOptions(options, optionNames, 'kafkaSource()')
+  checkOptions(options, optionNames, where)
   const { value, record, groupId, start = 'earliest' } = options
   if ((value === undefined) === (record === undefined)) {
-    throw badOption('needs either value (a format) or record ({ key, value }).', 'Give one: value: text().')
+    throw badOption(where, 'needs either value (a format) or record ({ key, value }).', 'Give one: value: text().')
   }
+  if (record === undefined) {
+    checkFormat(value, 'value', where)
+  } else {
+    checkOptions(record, ['key', 'value'], 'The record of kafkaSource()')
+    checkFormat(record.key, 'key of record', where)
+    checkFormat(record.value, 'value of record', where)
+  }
+  const topics = checkTopics(options.topic, where)
+  checkPlace(start, {
+    option: 'start',
+    words: ['earliest', 'latest', 'committed'],
+    members: ['timestamp', 'offsets'],
+    where,
+  })
+  if (options.stop !== undefined) {
+    checkPlace(options.stop, { option: 'stop', words: ['latest'], members: ['timestamp', 'offsets'], where })
+  }
+  const policy = checkPolicy(options.onBadRecord ?? 'fail', where)
   if (start === 'committed' && groupId === undefined) {
-    throw badOption("start: 'committed' needs a group.", 'Add the groupId whose offsets are meant.')
+    throw badOption(where, "start: 'committed' needs a group.", 'Add the groupId whose offsets are meant.')
   }
-  const topics = typeof options.topic === 'string' ? [options.topic] : [...options.topic]
   const name = `Kafka source (${topics.join(', ')})`
   return {
     name,
@@ -125,7 +144,6 @@ export function kafkaSource(
       }),
     createReader: (context) => {
       const bootstrapServers = bootstrapServersOf(name, options.bootstrapServers, context.settings)
-      const policy = options.onBadRecord ?? 'fail'
       const deadLetters =
         typeof policy === 'object' ? new DeadLetterQueue(policy.deadLetterTopic, bootstrapServers, context) : undefined
       const onBadRecord: OnBadRecord = policy === 'fail' ? failOnBadRecord : (bad) => deadLetters?.put(bad)
@@ -147,10 +165,6 @@ export function kafkaSource(
       })
     },
   }
-}
-
-function badOption(message: string, fix: string): MillraceError {
-  return new MillraceError('CONNECTOR_BAD_OPTION', { message: `kafkaSource() ${message}`, fix })
 }
 
 function valueCollector(format: Format<unknown>, context: ReaderContext, onBadRecord: OnBadRecord): RowCollector {

@@ -117,6 +117,7 @@ describe('generatorSource()', () => {
     () => generatorSource({ generate: (i) => i, ratePerSecond: 0 }),
     () => generatorSource({ generate: (i: number) => i, rate: 5 } as never),
     () => datagenSource({ fields: {} }),
+    () => datagenSource({ fields: { id: 1 } } as never),
     () => randomInt(5, 1),
     () => oneOf(),
   ])('refuses wrong options (%#)', (make) => {

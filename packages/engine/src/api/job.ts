@@ -1,4 +1,5 @@
 import { MillraceError } from '@millrace/std'
+import { describeLocation, userFrame } from '../graph/call-site.ts'
 import { GraphBuilder } from '../graph/graph-builder.ts'
 import type { LogicalGraph } from '../graph/node.ts'
 import { defaultMaxParallelism } from '../state/key-group.ts'
@@ -76,7 +77,7 @@ export function buildGraph(definition: JobDefinition, overrides: { readonly para
     'maxParallelism',
   )
   const builder = new GraphBuilder()
-  const returned: unknown = definition.define(new StreamExecutionEnvironment(builder))
+  const returned: unknown = define(definition, new StreamExecutionEnvironment(builder))
   if (typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function') {
     throw new MillraceError('API_ASYNC_CALLBACK', {
       message: `The definition of job '${definition.name}' returned a promise.`,
@@ -102,6 +103,22 @@ export function buildGraph(definition: JobDefinition, overrides: { readonly para
     }
   }
   return graph
+}
+
+/** Errors of ours say what is wrong themselves; others get the line of the definition. */
+function define({ name, define: run }: JobDefinition, env: StreamExecutionEnvironment): unknown {
+  try {
+    return run(env)
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
+    const frame = cause instanceof Error ? userFrame(cause.stack) : undefined
+    const place = frame === undefined ? '' : ` at ${describeLocation(frame)}`
+    throw new MillraceError('API_DEFINITION_FAILED', {
+      message: `The definition of job '${name}' failed${place}: ${String(cause)}`,
+      fix: 'Correct the function that job(…) was given.',
+      cause,
+    })
+  }
 }
 
 /** @throws MillraceError `API_BAD_PARALLELISM` */

@@ -6,7 +6,7 @@ import { type NumericField, checkField, type OrderedField } from './fields.ts'
 import { checkCallback, checkOptions } from './options.ts'
 import type { Collector, Emitted, KeyedProcessContext, KeyedProcessFunction, Undeclared } from './process-function.ts'
 import { recordCount } from './record-count.ts'
-import { type StateHandles, valueState } from './state.ts'
+import { checkStates, type StateHandles, valueState } from './state.ts'
 import { countTrigger, purgingTrigger } from './triggers.ts'
 import { WindowedStream } from './windowed-stream.ts'
 import { globalWindows, type Windows } from './windows.ts'
@@ -70,6 +70,7 @@ export class KeyedStream<K, T> {
     fn: KeyedProcessFunction<K, T, S, R, RT>,
   ): DataStream<Emitted<R, RT>> {
     checkOptions(fn, ['state', 'output', 'processElement', 'onTimer', 'open', 'close'], 'process()')
+    checkStates(fn?.state, 'process()')
     checkCallback(fn.processElement, 'processElement()')
     if (fn.onTimer !== undefined) checkCallback(fn.onTimer, 'onTimer()')
     return this.#process('process', {

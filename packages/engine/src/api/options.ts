@@ -4,10 +4,16 @@ import { MillraceError, suggest } from '@millrace/std'
  * Refuses a misspelt option with the one that was probably meant.
  *
  * @param where names the call in the error: `fromSource()`
- * @throws MillraceError `API_UNKNOWN_OPTION`
+ * @throws MillraceError `API_UNKNOWN_OPTION`, `API_BAD_OPTIONS`
  */
 export function checkOptions(given: object | undefined, known: readonly string[], where: string): void {
   if (given === undefined) return
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new MillraceError('API_BAD_OPTIONS', {
+      message: `${where} takes its options as an object, not ${describe(given)}.`,
+      fix: `Write them by name: { ${known[0]}: … }. Known are ${known.map((name) => `'${name}'`).join(', ')}.`,
+    })
+  }
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue
     const meant = suggest(key, known)

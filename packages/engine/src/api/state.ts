@@ -1,5 +1,7 @@
+import { MillraceError } from '@millrace/std'
 import type { AggregateFunction, StateDescriptor, StateDescriptors } from '../state/descriptor.ts'
 import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../state/handles.ts'
+import { describe } from './options.ts'
 
 /** A descriptor that knows the type of its handle. */
 export type TypedState<Handle> = StateDescriptor & {
@@ -62,4 +64,15 @@ export function aggregatingState<In, Acc, Out>(
   aggregate: AggregateFunction<In, Acc, Out>,
 ): TypedState<AggregatingState<In, Out>> {
   return Object.freeze({ kind: 'aggregating', aggregate })
+}
+
+/** @throws MillraceError `API_BAD_STATE` */
+export function checkStates(states: StateDescriptors | undefined, where: string): void {
+  for (const [name, state] of Object.entries(states ?? {})) {
+    if (typeof state?.kind === 'string') continue
+    throw new MillraceError('API_BAD_STATE', {
+      message: `The state '${name}' of ${where} is ${describe(state)}.`,
+      fix: `Declare it: ${name}: valueState(0), listState(), mapState(), reducingState(…) or aggregatingState(…).`,
+    })
+  }
 }

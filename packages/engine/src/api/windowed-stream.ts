@@ -16,6 +16,7 @@ import { DataStream } from './data-stream.ts'
 import { checkField, type NumericField, type OrderedField } from './fields.ts'
 import { checkCallback, checkOptions, describe } from './options.ts'
 import type { ProcessWindowFunction, Undeclared } from './process-function.ts'
+import { checkStates } from './state.ts'
 import type { Windows } from './windows.ts'
 
 /** What an implementation behind typed overloads returns. */
@@ -220,6 +221,8 @@ interface AnyProcessWindowFunction {
 
 function windowProcess(fn: AnyProcessWindowFunction, where: string): WindowProcess {
   checkOptions(fn, ['windowState', 'globalState', 'output', 'process', 'clear'], where)
+  checkStates(fn?.windowState, where)
+  checkStates(fn?.globalState, where)
   checkCallback(fn?.process, 'process()')
   return Object.freeze({
     windowState: fn.windowState ?? {},

@@ -1,7 +1,7 @@
 import { MillraceError } from '@millrace/std'
 import type { TimeDomain, WindowAssigner } from '../operators/window/definition.ts'
 import { type Duration, durationMs, positiveDurationMs } from '../time/duration.ts'
-import { checkOptions } from './options.ts'
+import { checkOptions, describe } from './options.ts'
 
 /** How records fall into windows. `T` matters only for gaps that depend on the record. */
 export interface Windows<in T = unknown> {
@@ -33,7 +33,7 @@ export function tumbling(size: Duration, options?: AlignedWindowOptions): Window
   checkOptions(options, ['time', 'offset'], 'tumbling()')
   const sizeMs = positiveDurationMs(size, 'the size of tumbling()')
   const offset = offsetMs(options?.offset, sizeMs, 'tumbling()')
-  return windows({ kind: 'tumbling', time: timeOf(options), size: sizeMs, offset })
+  return windows({ kind: 'tumbling', time: timeOf(options, 'tumbling()'), size: sizeMs, offset })
 }
 
 /**
@@ -47,7 +47,7 @@ export function sliding(size: Duration, slide: Duration, options?: AlignedWindow
   const sizeMs = positiveDurationMs(size, 'the size of sliding()')
   const slideMs = positiveDurationMs(slide, 'the slide of sliding()')
   const offset = offsetMs(options?.offset, slideMs, 'sliding()')
-  return windows({ kind: 'sliding', time: timeOf(options), size: sizeMs, slide: slideMs, offset })
+  return windows({ kind: 'sliding', time: timeOf(options, 'sliding()'), size: sizeMs, slide: slideMs, offset })
 }
 
 /**
@@ -66,7 +66,7 @@ export function session<T = unknown>(
     typeof gap === 'function'
       ? (record: T) => positiveDurationMs(gap(record), 'the gap of session()')
       : positiveDurationMs(gap, 'the gap of session()')
-  return windows({ kind: 'session', time: timeOf(options), gap: gapMs })
+  return windows({ kind: 'session', time: timeOf(options, 'session()'), gap: gapMs })
 }
 
 /**
@@ -86,7 +86,14 @@ function windows<T>(assigner: WindowAssigner): Windows<T> {
   })
 }
 
-const timeOf = (options: WindowTimeOptions | undefined): TimeDomain => options?.time ?? 'event'
+function timeOf(options: WindowTimeOptions | undefined, where: string): TimeDomain {
+  const time = options?.time ?? 'event'
+  if (time === 'event' || time === 'processing') return time
+  throw new MillraceError('API_BAD_TIME_DOMAIN', {
+    message: `The time of ${where} is ${describe(time)}.`,
+    fix: "Give 'event' or 'processing'.",
+  })
+}
 
 function offsetMs(offset: Duration | undefined, limit: number, where: string): number {
   const ms = durationMs(offset ?? 0, `the offset of ${where}`)

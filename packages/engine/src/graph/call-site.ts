@@ -1,7 +1,8 @@
-/** Where Millrace's own packages lie: `…/packages/` in the repository, `…/node_modules/@millrace/` when installed. */
+/** Where Millrace's own packages lie: `…/packages/` in the repository, below `…/node_modules/` when installed. */
 const packagesRoot = new URL('../../../', import.meta.url).href
-const ownFrame = new RegExp(
-  `^${escaped(packagesRoot)}[^/]+/(?:src|dist)/|/node_modules/(?:@millrace/|millrace/)|^node:|^evalmachine|^<anonymous>|^native$`,
+/** Not the user's: ours, and libraries. What a library throws is put down to the user's line that called it. */
+const foreignFrame = new RegExp(
+  `^${escaped(packagesRoot)}[^/]+/(?:src|dist)/|/node_modules/|^node:|^evalmachine|^<anonymous>|^native$`,
 )
 
 export interface SourceLocation {
@@ -11,15 +12,15 @@ export interface SourceLocation {
   readonly column: number
 }
 
-/** The line of user code that called us: the first frame of a stack outside of Millrace's packages. */
+/** The line of user code in a stack: its first frame outside of Millrace's packages and of libraries. */
 export function userFrame(stack: string | undefined): SourceLocation | undefined {
   if (stack === undefined) return undefined
   for (const line of stack.split('\n')) {
-    const match = /^\s*at (?:.*\()?(.*?):(\d+):(\d+)\)?$/.exec(line)
+    const match = /^\s*at (?:.*\(|async )?(.*?):(\d+):(\d+)\)?$/.exec(line)
     if (!match) continue
     const place = match[1] as string
     const url = place.startsWith('/') ? `file://${place}` : place
-    if (ownFrame.test(url) || place.includes('<anonymous>')) continue
+    if (foreignFrame.test(url) || place.includes('<anonymous>')) continue
     return { file: pathOf(url), line: Number(match[2]), column: Number(match[3]) }
   }
   return undefined

@@ -74,6 +74,14 @@ describe('job()', () => {
     expect(refusal(run)).toMatchObject({ code, fix: expect.any(String) })
   })
 
+  it('says where a definition failed', () => {
+    const wrong = inJob((env) => (env as unknown as { fromNowhere(): void }).fromNowhere())
+    expect(wrong).toMatchObject({ code: 'API_DEFINITION_FAILED', fix: expect.any(String) })
+    expect(wrong.message).toMatch(
+      /^The definition of job 'test' failed at \S+job\.test\.ts:\d+: TypeError: .*fromNowhere/,
+    )
+  })
+
   it('suggests the option that was meant', () => {
     const wrong = refusal(() => job('x', { paralelism: 2 } as Untyped, () => {}))
     expect(wrong).toMatchObject({ code: 'API_UNKNOWN_OPTION', fix: "Did you mean 'parallelism'?" })
@@ -120,6 +128,16 @@ describe('a stream', () => {
     ['map() of no function', (env) => numbers(env).map('x' as Untyped), 'API_NOT_A_FUNCTION'],
     ['keyBy() of a number', (env) => numbers(env).keyBy(5 as Untyped), 'API_BAD_KEY'],
     ['keyBy() of nothing', (env) => (numbers(env).keyBy as () => void).call(numbers(env)), 'API_BAD_KEY'],
+    ['options that are none', (env) => env.fromCollection([1], 'x' as Untyped), 'API_BAD_OPTIONS'],
+    ['a time domain that there is not', () => tumbling('5 s', { time: 'proc' } as Untyped), 'API_BAD_TIME_DOMAIN'],
+    [
+      'state that is not declared',
+      (env) =>
+        numbers(env)
+          .keyBy((n) => n)
+          .process({ state: { count: 0 }, processElement() {} } as Untyped),
+      'API_BAD_STATE',
+    ],
     ['a source that is none', (env) => env.fromSource({} as Untyped), 'API_NOT_A_SOURCE'],
     ['a sink that is none', (env) => numbers(env).sinkTo({} as Untyped), 'API_NOT_A_SINK'],
     ['a union with no stream', (env) => numbers(env).union([] as Untyped), 'API_BAD_UNION'],
