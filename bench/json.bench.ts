@@ -119,7 +119,25 @@ const index = new RecordIndex(4096)
 const slotOf = new Int32Array(1 << 15).fill(-1)
 const keys = new Float64Array(AUCTIONS)
 const counts = new Int32Array(AUCTIONS)
+interface Result {
+  key: number
+  start: number
+  end: number
+  count: number
+}
+
+/** Hands on the results of the window that ends, as the pipeline's sink gets them. */
+function fire(slots: number, end: number, batch: Result[]): number {
+  batch.length = 0
+  for (let s = 0; s < slots; s++) {
+    const count = counts[s] as number
+    if (count > 0) batch.push({ key: keys[s] as number, start: end - 1000, end, count })
+  }
+  return batch.length
+}
+
 function byHand(): number {
+  const batch: Result[] = []
   let emitted = 0
   let windowEnd = FIRST_TIME + 1000
   let slots = 0
@@ -147,7 +165,7 @@ function byHand(): number {
       if (price <= 10_000) continue
       const time = timestamps[i] as number
       if (time >= windowEnd) {
-        for (let s = 0; s < slots; s++) if ((counts[s] as number) > 0) emitted++
+        emitted += fire(slots, windowEnd, batch)
         counts.fill(0)
         windowEnd += 1000
       }
@@ -166,8 +184,7 @@ function byHand(): number {
       counts[slot] = (counts[slot] as number) + 1
     }
   }
-  for (let s = 0; s < slots; s++) if ((counts[s] as number) > 0) emitted++
-  return emitted
+  return emitted + fire(slots, windowEnd, batch)
 }
 
 async function cpuOf(work: () => Promise<unknown> | unknown): Promise<number> {
