@@ -7,6 +7,7 @@ import {
   type FolderLock,
   joinPath,
   type OpenMode,
+  parentOf,
 } from './filesystem.ts'
 
 const flags: Record<OpenMode, number> = {
@@ -143,7 +144,7 @@ export const nodeFileSystem: FileSystem = {
     return { kind: stats.isDirectory() ? 'directory' : 'file', size: stats.size, modified: stats.mtimeMs }
   },
   list: (path) => attempt('list', path, () => fs.readdirSync(path).sort()),
-  makeDirectory: (path) => attempt('mkdir', path, () => void fs.mkdirSync(path, { recursive: true })),
+  makeDirectory: (path) => attempt('mkdir', path, () => makeFolders(path)),
   rename: (from, to) => attempt('rename', from, () => fs.renameSync(from, to)),
   remove: (path) => attempt('remove', path, () => fs.rmSync(path, { recursive: true, force: true })),
   syncDirectory: (path) =>
@@ -168,6 +169,21 @@ export const nodeFileSystem: FileSystem = {
       }
     }),
   lock: (path) => lockFolder(path),
+}
+
+/** Node's own recursive mkdir never returns where the system answers ENOENT for a folder that it does not allow (/proc). */
+function makeFolders(path: string): void {
+  const stats = fs.statSync(path, { throwIfNoEntry: false })
+  if (stats?.isDirectory()) return
+  if (stats) throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' })
+  const parent = parentOf(path)
+  if (parent !== path) makeFolders(parent)
+  try {
+    fs.mkdirSync(path)
+  } catch (cause) {
+    // Another process was faster.
+    if (!fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw cause
+  }
 }
 
 /** Folders that this process holds: a second claim from the same process must fail as well. */

@@ -144,6 +144,15 @@ describe.each(['node', 'memory'] as const)('the %s file system', (kind) => {
     files.remove(`${folder}/x`)
   })
 
+  test('a folder cannot be made where a file is in the way; one that is there already is fine', () => {
+    files.open(`${folder}/file`, 'create').close()
+    expect(codeOf(() => files.makeDirectory(`${folder}/file/below`))).toBe('ENOTDIR')
+    expect(codeOf(() => files.makeDirectory(`${folder}/file`))).toBe('ENOTDIR')
+    files.makeDirectory(`${folder}/twice/`)
+    files.makeDirectory(`${folder}//twice`)
+    expect(files.list(folder)).toEqual(['file', 'twice'])
+  })
+
   test('an atomic write replaces the whole content and leaves nothing beside it', async () => {
     writeFileAtomic(files, `${folder}/state`, utf8('a longer content'))
     writeFileAtomic(files, `${folder}/state`, utf8('short'))
@@ -203,6 +212,13 @@ test('a short writev goes on where it stopped, also when nothing was taken', () 
   file.close()
   expect(fs.readFileSync(join(folder, 'short'), 'utf8')).toBe('abcdefgh'.repeat(3))
 })
+
+test.runIf(process.platform === 'linux')(
+  'a folder that the system does not allow is an error, not an endless loop',
+  () => {
+    expect(codeOf(() => nodeFileSystem.makeDirectory('/proc/millrace/data'))).toBe('ENOENT')
+  },
+)
 
 test('what the system reports comes with operation, path and code', () => {
   expect(() => nodeFileSystem.open(join(folder, 'none'), 'read')).toThrow(`open ${join(folder, 'none')}: ENOENT`)
