@@ -21,6 +21,8 @@ const lines = readFileSync(new URL('hamlet.txt', import.meta.url), 'utf8')
 
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopping.abort())
+// Whoever reads a pipe may have seen enough.
+process.stdout.on('error', () => stopping.abort())
 
 const area = isTerminal ? new LiveArea(process.stdout) : undefined
 try {
