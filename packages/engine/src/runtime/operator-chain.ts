@@ -72,9 +72,11 @@ export class OperatorChain {
     for (let i = 0; i < this.edges.length; i++) (this.edges[i] as EdgeOutput).flush()
   }
 
-  /** The barrier goes on behind the records before it; resolves when the sinks have made those durable. */
+  /**
+   * The barrier goes on behind the records before it; resolves when the sinks have made those durable. It is for the
+   * progress of the sources alone: no operator is asked for a snapshot that nobody would keep.
+   */
   barrier(barrier: Barrier): Promise<unknown> {
-    for (const { operator } of this.#operators) operator.snapshot(barrier)
     for (const edge of this.edges) edge.send(barrier)
     return this.flushSinks()
   }
