@@ -22,6 +22,7 @@ import {
   Produce,
   RecordBatchBuilder,
   type RequestInputOf,
+  recordCount,
 } from '@millrace/kafka'
 import { concatBytes } from '@millrace/std'
 import { bareFetchBytes, type BareKind } from './broker/bare-server.ts'
@@ -196,7 +197,7 @@ async function small(): Promise<void> {
 
 async function fetch(): Promise<void> {
   const batch = batchOf(1_024, 262_144)
-  const records = Math.floor((batch.byteLength - 61) / 1_031)
+  const records = recordCount(batch, 0)
   const filler = produceFrame(batch)
   const frames = Array.from({ length: 60 }, (_, i) => fetchFrame(i * 4 * records))
   const total = 600
@@ -260,15 +261,16 @@ async function memory(): Promise<void> {
   const flowBytes = Number(process.env['BENCH_FLOW_BYTES'] ?? 1.5e9)
   const { child, port } = await forkBroker(join(root, 'memory'))
   await createTopic(port)
-  const frame = produceFrame(batchOf(1_024, 262_144))
-  const records = Math.floor((frame.length - 120) / 1_031)
+  const batch = batchOf(1_024, 262_144)
+  const frame = produceFrame(batch)
+  const records = recordCount(batch, 0)
   const rounds = 6
   let most = 0
   for (let round = 0; round < rounds; round++) {
     const total = Math.ceil(flowBytes / rounds / frame.length)
     await drive({ port, frames: [frame], inFlight: 5, total })
     const fetches = Array.from({ length: 40 }, (_, i) => fetchFrame((round * total + i) * records))
-    await drive({ port, frames: fetches, inFlight: 2, total: total / 4 })
+    await drive({ port, frames: fetches, inFlight: 2, total: Math.floor(total / 4) })
     most = Math.max(most, await rssOf(child))
   }
   say(`memory while ${(flowBytes / 1e9).toFixed(1)} GB flow in and out`, most, 'MiB', 300)
