@@ -29,7 +29,11 @@ export interface EndOfInput {
 }
 
 export const watermark = (timestamp: number): Watermark => ({ kind: 'watermark', timestamp })
-export const barrier = (checkpointId: number, triggered: number): Barrier => ({ kind: 'barrier', checkpointId, triggered })
+export const barrier = (checkpointId: number, triggered: number): Barrier => ({
+  kind: 'barrier',
+  checkpointId,
+  triggered,
+})
 export const statusIdle: StreamStatus = Object.freeze({ kind: 'status', idle: true })
 export const statusActive: StreamStatus = Object.freeze({ kind: 'status', idle: false })
 export const endOfInput: EndOfInput = Object.freeze({ kind: 'end' })
