@@ -66,7 +66,8 @@ const memoryFolder = '/broker'
  * Starts a broker that speaks Apache Kafka's protocol. Any number fits in one process.
  *
  * @throws MillraceError BROKER_CONFIG_UNKNOWN, BROKER_CONFIG_INVALID, BROKER_HOST_NOT_LOOPBACK, BROKER_PORT_IN_USE,
- *   BROKER_PORT_FORBIDDEN, BROKER_CANNOT_LISTEN, BROKER_DATA_LOCKED, BROKER_DATA_UNUSABLE, BROKER_DATA_FOREIGN
+ *   BROKER_PORT_FORBIDDEN, BROKER_CANNOT_LISTEN, BROKER_DATA_LOCKED, BROKER_DATA_UNUSABLE, BROKER_DATA_FOREIGN,
+ *   BROKER_DATA_DAMAGED
  *
  * @example
  * await using broker = await startBroker({ port: 0, data: 'memory', config: { 'num.partitions': 3 } })
@@ -101,9 +102,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   })
   try {
     topicLogs = new TopicLogs(logs, topics, server)
-    const metadata = await openMetadata(logs, topicLogs, server, system)
+    const metadata = await openMetadata(logs, topicLogs, server, system, logger)
     for (const folder of await topicLogs.removeLeftovers(metadata.image, metadataTopicName)) {
-      logger.warn(`${folder} belongs to no known topic; it is left alone`)
+      logger.warn(
+        `${folder} belongs to no known topic; it is left alone until one of that name is created, which takes it over`,
+      )
     }
     const groups = newGroupCoordinator({ metadata, topics, server, system, logger })
     if (topics.get(offsetsTopicName)) await groups.ready()
@@ -191,6 +194,7 @@ async function openMetadata(
   topicLogs: TopicLogs,
   server: ServerConfig,
   { clock, random }: System,
+  logger: Logger,
 ): Promise<MetadataManager> {
   const log = logs.get(metadataTopicName, 0) ?? (await logs.createPartition(metadataTopicName, 0, metadataTopicId))
   const metadata = new MetadataManager({
@@ -200,6 +204,12 @@ async function openMetadata(
     apply: (image) => topicLogs.apply(image),
   })
   metadata.load()
+  for (const { name, partitions } of metadata.image.topics.values()) {
+    for (let partition = 0; partition < partitions; partition++) {
+      if (!logs.get(name, partition))
+        logger.warn(`${name}-${partition} has no folder; it is begun anew, without records`)
+    }
+  }
   await topicLogs.apply(metadata.image)
   return metadata
 }

@@ -6,7 +6,10 @@ export interface JournalRecord {
 
 /** The log of a replayed state machine: what it appends is all that a restart finds. */
 export interface Journal {
-  /** All records in the order in which they were appended, those that a compaction replaced left out or not. */
+  /**
+   * All records in the order in which they were appended, those that a compaction replaced left out or not. Throws
+   * MillraceError BROKER_DATA_DAMAGED.
+   */
   replay(visit: (record: JournalRecord) => void): void
   /** Writes records as one unit. Throws JournalError when the log does not take them; then none of them is in it. */
   append(records: readonly JournalRecord[]): void

@@ -1,6 +1,6 @@
 /** What a log reports besides its answers, for the broker's own log and its metrics. Positions and sizes are bytes. */
 export type LogEvent =
-  /** Recovery cut off an incomplete end that a crash left; the bytes are kept in `savedAs` where there were any. */
+  /** Recovery cut off an end that is no batch, as a crash leaves it; the bytes are kept in `savedAs` where there were any. */
   | {
       readonly kind: 'torn-tail'
       readonly file: string
@@ -9,6 +9,8 @@ export type LogEvent =
       readonly bytes: number
       readonly savedAs: string | undefined
     }
+  /** The log ends before what is known to have been acknowledged: its files were changed by something else. */
+  | { readonly kind: 'records-lost'; readonly folder: string; readonly firstOffset: number; readonly endOffset: number }
   /** A range of a segment is damaged, or missing (`bytes` 0): reads of these offsets fail, all others work. */
   | {
       readonly kind: 'quarantined'

@@ -91,4 +91,8 @@ function finish(options: LoadOptions, state: LoadState): void {
   state.epochs.truncateEnd(last.endOffset)
   state.epochs.truncateStart(state.logStartOffset)
   for (const segment of state.segments) segment.close()
+  if (last.endOffset < options.recoveryPoint) {
+    const { home, recoveryPoint: endOffset, report } = options
+    report({ kind: 'records-lost', folder: home.folder, firstOffset: last.endOffset, endOffset })
+  }
 }

@@ -44,9 +44,18 @@ export class LogReader {
   #nextPlace = 0
 
   readonly #report: LogEventListener
+  readonly #mayHaveGaps: () => boolean
   readonly #reported = new Set<string>()
 
-  constructor(options: { segments: SegmentList; cache: TailCache; metrics: LogMetrics; report: LogEventListener }) {
+  /** `mayHaveGaps`: whether compaction takes records out of segments. */
+  constructor(options: {
+    segments: SegmentList
+    cache: TailCache
+    metrics: LogMetrics
+    report: LogEventListener
+    mayHaveGaps: () => boolean
+  }) {
+    this.#mayHaveGaps = options.mayHaveGaps
     this.#segments = options.segments
     this.#cache = options.cache
     this.#metrics = options.metrics
@@ -70,8 +79,14 @@ export class LogReader {
     let segment = this.#segments.at(at) as Segment
     // Compaction may have taken the last records of a segment: go on in the next one.
     while (offset >= segment.endOffset && at + 1 < this.#segments.length) segment = this.#segments.at(++at) as Segment
-    if (segment.quarantine.length > 0 && segment.quarantinedAt(offset)) return failedRead(ErrorCode.CORRUPT_MESSAGE)
     try {
+      for (;;) {
+        if (segment.quarantine.length > 0 && segment.quarantinedAt(offset)) return failedRead(ErrorCode.CORRUPT_MESSAGE)
+        const isLast = at + 1 >= this.#segments.length
+        if (isLast || this.#positionOf(segment, offset) < segment.size) break
+        if (!this.#mayHaveGaps()) return this.#corrupt(segment, offset, 'The record batches from there on are missing')
+        segment = this.#segments.at(++at) as Segment
+      }
       return this.#readFile(segment, offset, maxBytes, upTo, minOne, options.allocate ?? allocateExactly)
     } catch (cause) {
       this.failed(segment.file.path, offset, cause)
@@ -142,8 +157,8 @@ export class LogReader {
     this.#reportOnce(file, offset, cause.message)
   }
 
-  #corrupt(segment: Segment, offset: number): ReadResult {
-    this.#reportOnce(segment.file.path, offset, 'The bytes are no record batch')
+  #corrupt(segment: Segment, offset: number, reason = 'The bytes are no record batch'): ReadResult {
+    this.#reportOnce(segment.file.path, offset, reason)
     return failedRead(ErrorCode.CORRUPT_MESSAGE)
   }
 

@@ -85,6 +85,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
       cache: this.#cache,
       metrics: this.metrics,
       report: (event) => this.#report(event),
+      mayHaveGaps: () => this.config.cleanupPolicy.includes('compact'),
     })
     this.#files = new SegmentFiles({ home: options.home, timers: options.timers, snapshots: loaded.snapshots })
     this.#trimmer = new LogTrimmer({

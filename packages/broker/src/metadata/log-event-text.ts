@@ -6,7 +6,12 @@ export function logEventText(event: LogEvent): { level: 'info' | 'warn' | 'error
     case 'torn-tail':
       return {
         level: 'warn',
-        message: `${event.file}: ${event.bytes} bytes of a write that a crash cut short were removed at position ${event.position} (offset ${event.offset}); nothing acknowledged was in them`,
+        message: `${event.file}: ${event.bytes} bytes at its end are no record batch, as when a crash cuts a write short; they were removed at position ${event.position} (offset ${event.offset})${event.savedAs === undefined ? '' : ` and kept as ${event.savedAs}`}`,
+      }
+    case 'records-lost':
+      return {
+        level: 'error',
+        message: `${event.folder} ends at offset ${event.firstOffset}: offsets ${event.firstOffset} to ${event.endOffset - 1} had been acknowledged and are gone, which no crash explains. The broker goes on from there`,
       }
     case 'quarantined':
       return {

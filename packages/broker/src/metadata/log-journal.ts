@@ -1,13 +1,15 @@
 import {
   BatchCheck,
   batchSize,
+  describeBatchCheck,
   ErrorCode,
   errorByCode,
   indexRecords,
   RecordBatchBuilder,
   RecordIndex,
+  validateBatch,
 } from '@millrace/kafka'
-import type { Clock } from '@millrace/std'
+import { type Clock, MillraceError } from '@millrace/std'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
 
@@ -38,10 +40,12 @@ export class LogJournal implements Journal {
     let offset = this.#log.logStartOffset
     while (offset < this.#log.endOffset) {
       const { errorCode, parts, size } = this.#log.read(offset, readBytes, { upTo: this.#log.endOffset })
-      if (errorCode !== ErrorCode.NONE || size === 0) throw this.#unreadable(offset, errorCode)
+      if (errorCode !== ErrorCode.NONE || size === 0) throw this.#unreadable(offset, errorByCode(errorCode).message)
       for (const part of parts) {
         for (let at = 0; at < part.byteLength; at += batchSize(part, at)) {
-          if (indexRecords(part, at, index) !== BatchCheck.ok) throw this.#unreadable(offset, ErrorCode.CORRUPT_MESSAGE)
+          // After a clean shutdown nobody has looked at the bytes yet, and state must not be made of damaged ones.
+          const check = validateBatch(part, at, part.byteLength) || indexRecords(part, at, index)
+          if (check !== BatchCheck.ok) throw this.#unreadable(offset, describeBatchCheck(check))
           for (let i = 0; i < index.count; i++) {
             offset = (index.offsets[i] as number) + 1
             visit({
@@ -92,8 +96,11 @@ export class LogJournal implements Journal {
     }
   }
 
-  #unreadable(offset: number, errorCode: number): JournalError {
-    return new JournalError(`${this.#log.folder} cannot be read at offset ${offset}: ${errorByCode(errorCode).message}`)
+  #unreadable(offset: number, reason: string): MillraceError {
+    return new MillraceError('BROKER_DATA_DAMAGED', {
+      message: `${this.#log.folder} cannot be read at offset ${offset}: ${reason}`,
+      fix: 'Restore the folder from a copy. Moved away, it is begun anew: the topics, or the offsets of groups, that it held are forgotten then.',
+    })
   }
 }
 
