@@ -32,7 +32,7 @@ interface KafkaJs {
         messages: { key?: string; value: string; partition?: number; headers?: Record<string, string> }[]
       }): Promise<unknown>
     }
-    consumer(options: { groupId: string }): {
+    consumer(options: { groupId: string; maxWaitTimeInMs?: number }): {
       connect(): Promise<void>
       disconnect(): Promise<void>
       subscribe(options: { topic: string; fromBeginning: boolean }): Promise<void>
@@ -82,7 +82,7 @@ compatSuite('kafkajs', npmPackage<KafkaJs>('kafkajs', '2.2.4'), ({ Kafka }, targ
     })
     await producer.disconnect()
     const groupId = freshName('reader')
-    const consumer = kafka.consumer({ groupId })
+    const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 })
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     const received: string[] = []
@@ -117,7 +117,10 @@ compatSuite('kafkajs', npmPackage<KafkaJs>('kafkajs', '2.2.4'), ({ Kafka }, targ
     const groupId = freshName('members')
     const sent = values(400)
     const received: { member: number; partition: number; value: string }[] = []
-    const consumers = [kafka.consumer({ groupId }), kafka.consumer({ groupId })]
+    const consumers = [
+      kafka.consumer({ groupId, maxWaitTimeInMs: 100 }),
+      kafka.consumer({ groupId, maxWaitTimeInMs: 100 }),
+    ]
     let done = () => {}
     const all = new Promise<void>((resolve) => {
       done = resolve
