@@ -17,7 +17,7 @@ export interface FileSinkOptions<T> {
  *
  * @example
  * counts.sinkTo(fileSink({ path: 'counts.jsonl', format: json() }))
- * @throws MillraceError `CONNECTOR_BAD_OPTION`, `API_UNKNOWN_OPTION`
+ * @throws MillraceError `CONNECTOR_BAD_OPTION`, `API_UNKNOWN_OPTION`; the job fails with `FILE_CANNOT_WRITE`
  */
 export function fileSink(options: FileSinkOptions<string> & { readonly format?: never }): Sink<string>
 export function fileSink<T>(options: FileSinkOptions<T> & { readonly format: Format<T> }): Sink<T>
@@ -57,6 +57,14 @@ class FileWriter implements SinkWriter {
   }
 
   async open(): Promise<void> {
+    try {
+      await this.#openFile()
+    } catch (cause) {
+      throw this.#cannotWrite(cause)
+    }
+  }
+
+  async #openFile(): Promise<void> {
     const fs = this.#context.system.fileSystem
     const folder = parentOf(this.#path)
     fs.makeDirectory(folder)
@@ -74,7 +82,11 @@ class FileWriter implements SinkWriter {
     if (batch.layout !== 'objects') return
     const lines = this.#lines
     for (let i = 0; i < batch.length; i++) {
-      this.#format.encode(batch.values[i], lines)
+      try {
+        this.#format.encode(batch.values[i], lines)
+      } catch (cause) {
+        throw this.#context.userError(cause, batch, i)
+      }
       lines.write(newline)
       if (lines.length >= writeBytes) this.#append()
     }
@@ -91,10 +103,22 @@ class FileWriter implements SinkWriter {
     return Promise.resolve()
   }
 
+  #cannotWrite(cause: unknown): MillraceError {
+    return new MillraceError('FILE_CANNOT_WRITE', {
+      message: `fileSink() cannot write '${this.#path}': ${cause instanceof Error ? cause.message : String(cause)}.`,
+      fix: 'Choose a path in a folder that this user may write to, on a disk with room.',
+      cause,
+    })
+  }
+
   #append(): void {
     const { bytes, length } = this.#lines
     if (length === 0) return
-    ;(this.#file as FileHandle).write(bytes.subarray(0, length), this.#position)
+    try {
+      ;(this.#file as FileHandle).write(bytes.subarray(0, length), this.#position)
+    } catch (cause) {
+      throw this.#cannotWrite(cause)
+    }
     this.#position += length
     this.#lines.clear()
   }

@@ -1,3 +1,4 @@
+import { describeValue } from '@millrace/engine'
 import { asBuffer } from '@millrace/std'
 import { type Format, FormatError } from './format.ts'
 
@@ -6,7 +7,8 @@ const textFormat: Format<string> = {
   schema: undefined,
   decode: (data, start, length) => asBuffer(data).toString('utf8', start, start + length),
   encode: (value, into) => {
-    if (typeof value !== 'string') throw new FormatError('text', `a ${typeof value} came where a string is expected`)
+    if (typeof value !== 'string')
+      throw new FormatError('text', `${describeValue(value)} came where a string is expected`)
     into.writeText(value)
   },
 }

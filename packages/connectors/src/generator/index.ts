@@ -1,5 +1,11 @@
-import { type Batch, checkOptions, type ObjectBatch, objectBatch, type Source } from '@millrace/engine'
-import type { Clock } from '@millrace/std'
+import {
+  type Batch,
+  checkOptions,
+  type ObjectBatch,
+  objectBatch,
+  type ReaderContext,
+  type Source,
+} from '@millrace/engine'
 import { MillraceError } from '@millrace/std'
 import { type BatchMaker, RangeReader } from './range-reader.ts'
 import { checkCount, checkRate, RangeEnumerator, rangeSerializer, type RecordRange } from './record-range.ts'
@@ -37,21 +43,21 @@ export function generatorSource<T>(options: GeneratorOptions<T>): Source<T, Reco
     schema: undefined,
     defaultWatermarks: 'monotonous',
     createEnumerator: (context) => new RangeEnumerator(context, count),
-    createReader: (context) => new RangeReader(context, new FunctionMaker(generate, context.system.clock), rate),
+    createReader: (context) => new RangeReader(context, new FunctionMaker(generate, context), rate),
     splitSerializer: rangeSerializer,
   }
 }
 
 class FunctionMaker implements BatchMaker {
   readonly #generate: (index: number) => unknown
-  readonly #clock: Clock
+  readonly #context: ReaderContext
   readonly #batch: ObjectBatch = objectBatch([], new Float64Array(1024), 0)
   #first = 0
   #step = 1
 
-  constructor(generate: (index: number) => unknown, clock: Clock) {
+  constructor(generate: (index: number) => unknown, context: ReaderContext) {
     this.#generate = generate
-    this.#clock = clock
+    this.#context = context
     this.#batch.origin = { describe: (index) => `generated record ${this.#first + index * this.#step}` }
   }
 
@@ -59,8 +65,13 @@ class FunctionMaker implements BatchMaker {
     const batch = this.#batch
     this.#first = first
     this.#step = step
-    for (let i = 0; i < length; i++) batch.values[i] = this.#generate(first + i * step)
-    batch.timestamps.fill(this.#clock.now(), 0, length)
+    let i = 0
+    try {
+      for (; i < length; i++) batch.values[i] = this.#generate(first + i * step)
+    } catch (cause) {
+      throw this.#context.userError(cause, batch, i)
+    }
+    batch.timestamps.fill(this.#context.system.clock.now(), 0, length)
     batch.length = length
     return batch
   }

@@ -1,6 +1,6 @@
-import type { Batch, ObjectBatch, SinkWriter, WriterContext } from '@millrace/engine'
+import { type Batch, describeValue, type ObjectBatch, type SinkWriter, type WriterContext } from '@millrace/engine'
 import { KafkaProducer } from '@millrace/kafka'
-import { assert } from '@millrace/std'
+import { assert, MillraceError } from '@millrace/std'
 import { ByteWriter } from '../formats/byte-writer.ts'
 import { bootstrapServersOf } from './settings.ts'
 import type { KafkaSinkOptions } from './sink.ts'
@@ -92,16 +92,22 @@ export class KafkaSinkWriter implements SinkWriter {
     const { values: valueBytes, valueOffsets, keys: keyBytes, keyOffsets } = chunk
     valueBytes.clear()
     keyBytes.clear()
-    for (let i = 0; i < length; i++) {
-      const value = values[i]
-      format.encode(value, valueBytes)
-      valueOffsets[i + 1] = valueBytes.length
-      if (keyOf) {
-        const key = keyOf(value)
-        if (typeof key === 'string') keyBytes.writeText(key)
-        else keyBytes.write(key)
-        keyOffsets[i + 1] = keyBytes.length
+    let i = 0
+    try {
+      for (; i < length; i++) {
+        const value = values[i]
+        format.encode(value, valueBytes)
+        valueOffsets[i + 1] = valueBytes.length
+        if (keyOf) {
+          const key = keyOf(value)
+          if (typeof key === 'string') keyBytes.writeText(key)
+          else if (key instanceof Uint8Array) keyBytes.write(key)
+          else throw badKey(key)
+          keyOffsets[i + 1] = keyBytes.length
+        }
       }
+    } catch (cause) {
+      throw this.#context.userError(cause, batch, i)
     }
     return chunk
   }
@@ -126,6 +132,13 @@ export class KafkaSinkWriter implements SinkWriter {
     this.#failure = error
     this.#context.fail(error)
   }
+}
+
+function badKey(key: unknown): MillraceError {
+  return new MillraceError('CONNECTOR_BAD_KEY', {
+    message: `The key function of kafkaSink() returned ${describeValue(key)}`,
+    fix: 'Return a string or bytes, such as String(record.id); leave key out to spread the records over the partitions.',
+  })
 }
 
 function newChunk(): Chunk {

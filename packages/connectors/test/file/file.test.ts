@@ -175,12 +175,16 @@ describe('fileSink()', () => {
 
   it('fails the job when the disk does', async () => {
     const fs = files({ 'out/lines/is-a-folder': '' })
-    await expect(write(fs, ['x'], { path: 'out/lines' })).rejects.toThrow('out/lines')
+    await expect(write(fs, ['x'], { path: 'out/lines' })).rejects.toMatchObject({
+      code: 'FILE_CANNOT_WRITE',
+      message: expect.stringContaining('out/lines'),
+    })
   })
 
   it('refuses what its format cannot write', async () => {
     await expect(write(files(), [5] as never, { path: 'out/lines' })).rejects.toMatchObject({
       code: 'FORMAT_BAD_VALUE',
+      record: 'record 0 of the collection',
     })
   })
 })

@@ -111,6 +111,22 @@ describe('generatorSource()', () => {
     await expect(handle.result).rejects.toMatchObject({ record: 'generated record 2500' })
   })
 
+  it('names the record that it could not make', async () => {
+    const generate = (i: number) => {
+      if (i === 1500) throw new Error('no')
+      return i
+    }
+    const handle = await executeJob(
+      job('failing', (env) => void env.fromSource(generatorSource({ generate, count: 3000 })).sinkTo(collectSink())),
+    )
+    await expect(handle.result).rejects.toMatchObject({
+      code: 'ENGINE_USER_FUNCTION_FAILED',
+      operator: 'generator',
+      record: 'generated record 1500',
+      site: expect.stringContaining('generator.test.ts'),
+    })
+  })
+
   it.each([
     () => generatorSource({} as never),
     () => generatorSource({ generate: (i) => i, count: -1 }),

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type Broker, startBroker } from '@millrace/broker'
 import { executeJob, job, type JobDefinition, schema, tumbling } from '@millrace/engine'
 import { KafkaAdmin, KafkaConsumer, KafkaProducer } from '@millrace/kafka'
@@ -191,6 +192,21 @@ describe('topic → job → topic', () => {
     await produce(from, [{ value: 'new', partition: 1 }])
     expect((await consume(to, 2)).map(({ value }) => value)).toEqual(['old', 'new'])
     await handle.stop()
+  })
+
+  it.each([
+    ['throws', () => assert.fail('no key'), 'ENGINE_USER_FUNCTION_FAILED'],
+    ['is no key', () => 5 as never, 'CONNECTOR_BAD_KEY'],
+  ])('fails with the record whose key %s', async (_what, key, code) => {
+    const topic = await newTopic(1)
+    const failing = run(
+      job('keys', (env) => void env.fromCollection(['a']).sinkTo(kafkaSink({ topic, value: text(), key }))),
+    )
+    await expect(failing).rejects.toMatchObject({
+      code,
+      operator: `Kafka sink (${topic})`,
+      record: 'record 0 of the collection',
+    })
   })
 
   it('refuses what cannot work, before anything runs', async () => {

@@ -35,6 +35,11 @@ export interface WriterContext {
   readonly system: System
   readonly settings: RunSettings
   ready(): void
+  /**
+   * For what a function of the user, or a format, threw at a record of a batch: an error that names the operator, the
+   * record's origin and the user's own line. Throw it, or give it to `fail`.
+   */
+  userError(cause: unknown, batch: Batch, index: number): Error
   /** A write that was accepted has failed: fails the job. */
   fail(error: Error): void
 }

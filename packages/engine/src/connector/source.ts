@@ -90,6 +90,11 @@ export interface ReaderContext {
   /** Something can be polled now. Cheap, may be called often. */
   available(): void
   requestSplit(): void
+  /**
+   * For what a function of the user, or a format, threw at a record of a batch: an error that names the operator, the
+   * record's origin and the user's own line. Throw it, or give it to `fail`.
+   */
+  userError(cause: unknown, batch: Batch, index: number): Error
   /** Fails the job. */
   fail(error: Error): void
 }

@@ -11,6 +11,7 @@ import { TaskScheduler } from './scheduler.ts'
 import { SinkOperator } from './sink-operator.ts'
 import type { SourceTask } from './source-task.ts'
 import type { Task, TaskObserver } from './task.ts'
+import { wrapUserError } from './user-error.ts'
 
 export type JobStatus = 'finished' | 'stopped' | 'canceled'
 
@@ -220,6 +221,7 @@ export class JobExecution implements TaskObserver {
       system: this.#options.system,
       settings: this.#options.settings,
       ready: () => task.wake(),
+      userError: (cause, batch, index) => wrapUserError(cause, step.name, step.site, batch, index),
       fail: (error) => this.failed(task, error),
     })
     return new SinkOperator(step.name, writer)

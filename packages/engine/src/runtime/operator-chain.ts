@@ -93,7 +93,10 @@ export class OperatorChain {
   /** Closes everything, whatever fails on the way; gives what failed. */
   async close(): Promise<unknown[]> {
     const closed = await Promise.all([
-      ...this.#operators.map(({ operator }) => closeQuietly(() => operator.close())),
+      ...this.#operators.map(async ({ operator, step }) => {
+        const failures = await closeQuietly(() => operator.close())
+        return failures.map((cause) => wrapUserError(cause, step.name, step.site, undefined, -1))
+      }),
       ...this.sinks.map((sink) => closeQuietly(() => sink.writer.close())),
     ])
     return closed.flat()

@@ -146,6 +146,7 @@ export class ReaderDriver implements SourceDriver {
       projection: context.step.projection,
       available: () => context.wake(),
       requestSplit: () => services.enumerator().handleSplitRequest(context.subtask),
+      userError: (cause, batch, index) => wrapUserError(cause, context.step.name, context.step.site, batch, index),
       fail: (error) => services.fail(error),
     })
   }

@@ -351,6 +351,23 @@ describe('a job that fails', () => {
     expect(sink.events).toContain('close')
   })
 
+  it('names the operator whose function cannot close', async () => {
+    const error = await failing((env) => {
+      env
+        .fromCollection([1])
+        .process({
+          processElement: (value) => [value],
+          close: () => {
+            throw new Error('stuck')
+          },
+        })
+        .name('the door')
+        .sinkTo(collectSink())
+    })
+    expect(error).toMatchObject({ code: 'ENGINE_USER_FUNCTION_FAILED', operator: 'the door' })
+    expect(error?.message).toContain('Error: stuck')
+  })
+
   it('names the record behind a window in the job of a later step', async () => {
     const input = new FedSource<number>()
     input.end()
