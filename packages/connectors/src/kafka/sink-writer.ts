@@ -1,5 +1,5 @@
 import { type Batch, describeValue, type ObjectBatch, type SinkWriter, type WriterContext } from '@millrace/engine'
-import { KafkaProducer } from '@millrace/kafka'
+import { ErrorCode, KafkaAdmin, KafkaError, KafkaProducer } from '@millrace/kafka'
 import { assert, MillraceError } from '@millrace/std'
 import { ByteWriter } from '../formats/byte-writer.ts'
 import { bootstrapServersOf } from './settings.ts'
@@ -9,6 +9,9 @@ import type { KafkaSinkOptions } from './sink.ts'
 const MAX_PENDING_BYTES = 16 * 1024 * 1024
 /** Encoded chunks that are kept to be used again. */
 const MAX_IDLE_CHUNKS = 8
+
+/** A broker that creates topics on first use has done so by then. */
+const MISSING_TOPIC_MS = 5000
 
 /** One batch as bytes, in the form that the producer takes. It must not change until the producer has acknowledged it. */
 interface Chunk {
@@ -22,6 +25,7 @@ interface Chunk {
 export class KafkaSinkWriter implements SinkWriter {
   readonly #options: KafkaSinkOptions<unknown>
   readonly #context: WriterContext
+  readonly #bootstrapServers: string | readonly string[]
   readonly #producer: KafkaProducer
   readonly #idle: Chunk[] = []
   readonly #unacknowledged = new Set<Promise<void>>()
@@ -31,17 +35,26 @@ export class KafkaSinkWriter implements SinkWriter {
   constructor(name: string, options: KafkaSinkOptions<unknown>, context: WriterContext) {
     this.#options = options
     this.#context = context
+    this.#bootstrapServers = bootstrapServersOf(name, options.bootstrapServers, context.settings)
     this.#producer = new KafkaProducer({
       lingerMs: 0,
       batchSize: 256 * 1024,
       ...options.producer,
-      bootstrapServers: bootstrapServersOf(name, options.bootstrapServers, context.settings),
+      bootstrapServers: this.#bootstrapServers,
       system: context.system,
     })
   }
 
+  /** A cluster that does not answer is waited for, as producers do; a topic that it does not have is soon an error. */
   async open(): Promise<void> {
-    await this.#producer.partitionsFor(this.#options.topic)
+    const { timers } = this.#context.system
+    const missing = Promise.withResolvers<never>()
+    const late = timers.schedule(MISSING_TOPIC_MS, () => this.#findMissing().catch(missing.reject))
+    try {
+      await Promise.race([this.#producer.partitionsFor(this.#options.topic), missing.promise])
+    } finally {
+      timers.cancel(late)
+    }
   }
 
   get isReady(): boolean {
@@ -79,6 +92,19 @@ export class KafkaSinkWriter implements SinkWriter {
 
   async close(): Promise<void> {
     await this.#producer.close({ timeoutMs: 0 })
+  }
+
+  async #findMissing(): Promise<void> {
+    await using admin = new KafkaAdmin({
+      bootstrapServers: this.#bootstrapServers,
+      system: this.#context.system,
+      defaultApiTimeoutMs: 2000,
+    })
+    try {
+      await admin.describeTopics([this.#options.topic])
+    } catch (error) {
+      if (error instanceof KafkaError && error.kafkaCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) throw error
+    }
   }
 
   #encode(batch: ObjectBatch): Chunk {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type Broker, startBroker } from '@millrace/broker'
 import { executeJob, job, type JobDefinition, schema, tumbling } from '@millrace/engine'
 import { KafkaAdmin, KafkaConsumer, KafkaProducer } from '@millrace/kafka'
-import { bytesToString } from '@millrace/std'
+import { bytesToString, hostSystem } from '@millrace/std'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { json, text } from '../../src/formats/index.ts'
 import { kafkaSink, kafkaSource } from '../../src/kafka/index.ts'
@@ -207,6 +207,20 @@ describe('topic → job → topic', () => {
       operator: `Kafka sink (${topic})`,
       record: 'record 0 of the collection',
     })
+  })
+
+  it('says soon that the topic of a sink is missing', async () => {
+    const definition = job('missing', (env) => {
+      env.fromCollection(['a']).sinkTo(kafkaSink({ topic: 'nowhere', value: text() }))
+    })
+    const { timers } = hostSystem
+    const schedule = (delayMs: number, callback: () => void) =>
+      timers.schedule(delayMs === 5000 ? 1 : delayMs, callback)
+    const starting = executeJob(definition, {
+      settings: { 'bootstrap.servers': broker.bootstrapServers },
+      system: { ...hostSystem, timers: { ...timers, schedule } },
+    })
+    await expect(starting).rejects.toMatchObject({ code: 'KAFKA_UNKNOWN_TOPIC_OR_PARTITION' })
   })
 
   it('refuses what cannot work, before anything runs', async () => {
