@@ -1,17 +1,25 @@
 import { type Broker, KafkaAdmin, MillraceError, startBroker } from 'millrace'
 
-const portsToTry = 20
+const mostBeside = 20
 
-/** Starts a durable broker on `port`, or on the next free one, and says so. */
-export async function startOnFreePort(port: number, data: string, say: (line: string) => void): Promise<Broker> {
-  for (let candidate = port; ; candidate++) {
+/** Starts a durable broker on `port` with its data in `folder`; on the next free ones when others use them, and says so. */
+export async function startBeside(port: number, folder: string, say: (line: string) => void): Promise<Broker> {
+  let ports = 0
+  let folders = 0
+  for (;;) {
+    const data = folders === 0 ? folder : `${folder}-${folders + 1}`
     try {
-      const broker = await startBroker({ port: candidate, data })
-      if (candidate !== port) say(`Port ${port} is taken: the broker is on ${broker.port} instead.`)
+      const broker = await startBroker({ port: port + ports, data })
+      if (folders > 0) say(`Another broker uses ${folder}: this one's data is in ${data}.`)
+      if (ports > 0) say(`Port ${port} is taken: the broker is on ${broker.port} instead.`)
+      say(`Broker on ${broker.bootstrapServers}, data in ${data}.`)
       return broker
     } catch (error) {
-      const isTaken = error instanceof MillraceError && error.code === 'BROKER_PORT_IN_USE'
-      if (!isTaken || candidate === port + portsToTry) throw error
+      const code = error instanceof MillraceError ? error.code : undefined
+      if (code === 'BROKER_PORT_IN_USE') ports++
+      else if (code === 'BROKER_DATA_LOCKED') folders++
+      else throw error
+      if (Math.max(ports, folders) > mostBeside) throw error
     }
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { executeJob, type JobHandle, KafkaProducer } from 'millrace'
-import { partitions, resetTopics, startOnFreePort } from './cluster.ts'
+import { partitions, resetTopics, startBeside } from './cluster.ts'
 import { compare, countWords, type Verdict } from './direct-count.ts'
 import { feed, moveTimeOn, spread } from './feed.ts'
 import { Results } from './results.ts'
@@ -36,9 +36,8 @@ const deadlineMs = 20_000
 /** Broker, topics, job, producer and the consumer that reads the results back. Resolves to the verdict. */
 export async function runDemo(options: DemoOptions): Promise<Verdict> {
   const { say, signal } = options
-  await using broker = await startOnFreePort(options.port, options.data, say)
+  await using broker = await startBeside(options.port, options.data, say)
   const { bootstrapServers } = broker
-  say(`Broker on ${bootstrapServers}, data in ${options.data}.`)
   await resetTopics(bootstrapServers, ['lines', 'word-counts'], say)
   await using handle = await executeJob(wordCount, { settings: { 'bootstrap.servers': bootstrapServers } })
   await using producer = new KafkaProducer({ bootstrapServers })

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { KafkaAdmin, startBroker } from 'millrace'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type DemoOptions, runDemo } from './demo.ts'
 import type { ViewState } from './view.ts'
@@ -50,6 +51,15 @@ test('a wrong result is found', async () => {
   const { verdict } = await demo({ expected: new Map([['hamlet', 1]]) })
   expect(verdict.ok).toBe(false)
   expect(verdict.text).toContain('Wrong')
+})
+
+test('a data folder that is in use is left alone: the next one, and it is said', async () => {
+  await using broker = await startBroker({ port: 0, data: join(folder, 'data') })
+  await using admin = new KafkaAdmin({ bootstrapServers: broker.bootstrapServers })
+  const { verdict, said } = await demo()
+  expect(verdict.ok).toBe(true)
+  expect(said[0]).toContain(join(folder, 'data-2'))
+  expect(await admin.listTopics()).toEqual([])
 })
 
 test('a port that is taken: the next one, and it is said', async () => {
