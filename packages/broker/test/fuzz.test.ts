@@ -6,6 +6,7 @@ import {
   type Api,
   ApiVersions,
   apis,
+  CreatePartitions,
   CreateTopics,
   encodeRequest,
   Metadata,
@@ -37,9 +38,9 @@ function soundFrame(random: Random): Uint8Array {
   const [first, last] = api.versions
   const version = first + nextInt(random, last - first + 1)
   const body = requestOf(api, version)
-  const isHarmless = api === CreateTopics ? { validateOnly: true } : {}
+  const harmless = api === CreateTopics || api === CreatePartitions ? { validateOnly: true } : {}
   const header = { correlationId: nextInt(random, 1_000_000), clientId: 'fuzz' }
-  return concatBytes([...encodeRequest(api, version, header, { ...body, ...isHarmless } as typeof body)])
+  return concatBytes([...encodeRequest(api, version, header, { ...body, ...harmless } as typeof body)])
 }
 
 const telling = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff]

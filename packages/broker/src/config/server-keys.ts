@@ -43,12 +43,12 @@ export const serverKeys = {
   'log.roll.ms': long({
     default: 604_800_000,
     min: 1,
-    doc: 'Age in milliseconds at which a log starts a new segment file.',
+    doc: 'Age in milliseconds at which a log starts a new segment file. log.roll.hours is understood as well.',
   }),
   'log.retention.ms': long({
     default: 604_800_000,
     min: -1,
-    doc: 'How long records are kept, in milliseconds. -1: for ever.',
+    doc: 'How long records are kept, in milliseconds. -1: for ever. log.retention.minutes and log.retention.hours are understood as well.',
   }),
   'log.retention.bytes': long({
     default: -1,

@@ -19,6 +19,17 @@ describe('server configuration', () => {
     )
   })
 
+  test('takes times in coarser units too; the finest counts', () => {
+    const days = { 'log.retention.hours': 48, 'log.roll.hours': 1 }
+    expect(parseServerConfig(days)).toMatchObject({ 'log.retention.ms': 172_800_000, 'log.roll.ms': 3_600_000 })
+    expect(parseServerConfig({ 'log.retention.minutes': 2, ...days })['log.retention.ms']).toBe(120_000)
+    expect(parseServerConfig({ 'log.retention.ms': 7, ...days })['log.retention.ms']).toBe(7)
+    expect(parseServerConfig({ 'log.retention.hours': -1 })['log.retention.ms']).toBe(-1)
+    expect(() => parseServerConfig({ 'log.retention.hours': 'x' })).toThrow(
+      'log.retention.hours must be a whole number',
+    )
+  })
+
   test.each([
     ['num.partitions', 0],
     ['num.partitions', 'many'],
