@@ -1,0 +1,184 @@
+// What clients are told while the disk is full, and after a sync has failed.
+import {
+  CreateTopics,
+  DeleteTopics,
+  ErrorCode,
+  Fetch,
+  InitProducerId,
+  JoinGroup,
+  ListOffsets,
+  Metadata,
+  OffsetCommit,
+  OffsetFetch,
+  Produce,
+  SyncGroup,
+} from '@millrace/kafka'
+import { seededRandom, systemClock, utf8 } from '@millrace/std'
+import { SimulatedDisk } from '@millrace/testing'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Broker, startBroker } from '../src/index.ts'
+import { batchOf, RawClient } from './support/raw-client.ts'
+
+let disk: SimulatedDisk
+let broker: Broker
+let client: RawClient
+let said: string[]
+
+async function open(): Promise<void> {
+  const keep = (message: string) => void said.push(message)
+  broker = await startBroker({
+    port: 0,
+    data: '/data',
+    system: { fileSystem: disk },
+    config: { 'offsets.topic.num.partitions': 1 },
+    logger: { info: () => {}, warn: keep, error: keep },
+  })
+  client = await RawClient.connect(broker)
+}
+
+async function close(): Promise<void> {
+  client.close()
+  await broker.close()
+}
+
+beforeEach(async () => {
+  said = []
+  disk = new SimulatedDisk({ clock: systemClock, random: seededRandom(3) })
+  await open()
+  expect(await create('t')).toBe(0)
+  expect(await create('u')).toBe(0)
+  expect(await produce('t', 'first')).toMatchObject({ errorCode: 0, baseOffset: 0 })
+  expect(await commit(1)).toBe(0)
+})
+afterEach(close)
+
+async function create(name: string) {
+  const topic = { name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }
+  return (await client.call(CreateTopics, 7, { topics: [topic] })).topics[0]?.errorCode
+}
+
+async function produce(name: string, value: string, acks = -1) {
+  const topicData = [{ name, partitionData: [{ index: 0, records: batchOf([value]) }] }]
+  const { responses } = await client.call(Produce, 9, { acks, timeoutMs: 0, topicData })
+  return responses[0]?.partitionResponses[0]
+}
+
+async function commit(committedOffset: number) {
+  const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: '' }]
+  const answer = await client.call(OffsetCommit, 8, { groupId: 'g', memberId: '', topics: [{ name: 't', partitions }] })
+  return answer.topics[0]?.partitions[0]?.errorCode
+}
+
+async function committed() {
+  const { groups } = await client.call(OffsetFetch, 8, { groups: [{ groupId: 'g', topics: null }] })
+  return groups[0]?.errorCode || groups[0]?.topics[0]?.partitions[0]?.committedOffset
+}
+
+async function end(topic: string) {
+  const partitions = [{ partitionIndex: 0, timestamp: -1 }]
+  const { topics } = await client.call(ListOffsets, 7, { replicaId: -1, topics: [{ name: topic, partitions }] })
+  return topics[0]?.partitions[0]?.offset
+}
+
+describe('a full disk', () => {
+  beforeEach(() => {
+    disk.capacity = disk.usedBytes
+  })
+
+  test('refuses what would be written, says so, answers the rest, and goes on when there is room', async () => {
+    expect((await produce('t', 'second'))?.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect((await produce('t', 'second', 1))?.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(await commit(2)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    expect(await create('more')).not.toBe(ErrorCode.NONE)
+    const deleted = await client.call(DeleteTopics, 5, { topicNames: ['u'], timeoutMs: 100 })
+    expect(deleted.responses[0]?.errorCode).not.toBe(ErrorCode.NONE)
+    expect(await end('t')).toBe(1)
+    expect(await committed()).toBe(1)
+    expect(said.join('\n')).toContain('the disk is full')
+    const listed = async () => (await client.call(Metadata, 9, { topics: null })).topics.map(({ name }) => name).sort()
+    expect(await listed()).toEqual(['__consumer_offsets', 't', 'u'])
+
+    disk.capacity = Number.POSITIVE_INFINITY
+    expect(await produce('t', 'second')).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    expect(await commit(2)).toBe(0)
+    expect(await create('more')).toBe(0)
+    await close()
+    disk.restart()
+    await open()
+    expect(await end('t')).toBe(2)
+    expect(await committed()).toBe(2)
+    expect(await listed()).toEqual(['__consumer_offsets', 'more', 't', 'u'])
+  })
+
+  test('holds up a group, which goes on when there is room', async () => {
+    const request = {
+      groupId: 'members',
+      sessionTimeoutMs: 30_000,
+      rebalanceTimeoutMs: 30_000,
+      memberId: '',
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: utf8('m') }],
+    }
+    const { memberId } = await client.call(JoinGroup, 9, request)
+    const { generationId, errorCode } = await client.call(JoinGroup, 9, { ...request, memberId })
+    expect(errorCode).toBe(0)
+    const sync = () =>
+      client.call(SyncGroup, 5, {
+        groupId: 'members',
+        generationId,
+        memberId,
+        assignments: [{ memberId, assignment: utf8('all') }],
+      })
+    expect((await sync()).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    disk.capacity = Number.POSITIVE_INFINITY
+    expect(await sync()).toMatchObject({ errorCode: 0 })
+  })
+})
+
+describe('after a sync that failed', () => {
+  test('a partition acknowledges nothing any more, shows nothing of it, and others go on', async () => {
+    disk.failNext('sync')
+    expect((await produce('t', 'lost'))?.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    for (const acks of [-1, 1])
+      expect((await produce('t', 'next', acks))?.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(await produce('u', 'fine')).toMatchObject({ errorCode: 0, baseOffset: 0 })
+    expect(said.join('\n')).toContain('/data/t-0 takes no more writes')
+    const topics = [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000 }] }]
+    const fetched = await client.call(Fetch, 12, { maxWaitMs: 0, minBytes: 1, topics, forgottenTopicsData: [] })
+    const partition = fetched.responses[0]?.partitions[0]
+    expect([ErrorCode.NONE, ErrorCode.KAFKA_STORAGE_ERROR]).toContain(partition?.errorCode)
+    expect(partition?.highWatermark).toBeLessThanOrEqual(1)
+    await close()
+    disk.restart()
+    await open()
+    expect(await end('t')).toBeGreaterThanOrEqual(1)
+    expect((await produce('t', 'again'))?.errorCode).toBe(0)
+  })
+
+  test('of the offsets, none is acknowledged any more until the restart', async () => {
+    disk.failNext('sync')
+    expect(await commit(2)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    expect(await commit(3)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    expect(await produce('t', 'fine')).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    await close()
+    disk.restart()
+    await open()
+    expect(await committed()).toBeGreaterThanOrEqual(1)
+    expect(await commit(4)).toBe(0)
+    expect(await committed()).toBe(4)
+  })
+
+  test('of the metadata, no topic and no block of producer ids is promised', async () => {
+    disk.failNext('sync')
+    expect(await create('promised')).not.toBe(0)
+    expect(await create('promised-too')).not.toBe(0)
+    const init = { transactionalId: null, transactionTimeoutMs: 0 }
+    expect((await client.call(InitProducerId, 4, init)).errorCode).not.toBe(0)
+    expect(await produce('t', 'fine')).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    await close()
+    disk.restart()
+    await open()
+    expect(await create('later')).toBe(0)
+    expect((await client.call(InitProducerId, 4, init)).errorCode).toBe(0)
+  })
+})
