@@ -133,15 +133,11 @@ export class JobExecution implements TaskObserver {
     if (this.#unfinished > 0 || this.#ending) return
     // Everything is durable: the sources may commit all that they have read.
     const finalId = this.#progress.close()
-    try {
-      for (const source of this.#deployment.sources) {
-        source.driver.snapshot(finalId)
-        source.checkpointComplete(finalId)
-      }
-      this.#end({ status: this.#stopping ? 'stopped' : 'finished' })
-    } catch (error) {
-      this.#end({ error })
+    for (const source of this.#deployment.sources) {
+      source.driver.snapshot(finalId)
+      source.checkpointComplete(finalId)
     }
+    this.#end({ status: this.#stopping ? 'stopped' : 'finished' })
   }
 
   failed(_task: Task, error: unknown): void {

@@ -10,7 +10,7 @@ export interface TaskObserver {
   /** All input is processed and everything downstream in the task is durable. */
   finished(task: Task): void
   failed(task: Task, error: unknown): void
-  /** All that was before the barrier has left the task: passed on, or made durable by its sinks. */
+  /** All that was before the barrier has left the task: passed on, or made durable by its sinks. Not of one that has ended. */
   acknowledged(task: Task, checkpointId: number): void
 }
 
@@ -96,15 +96,12 @@ export abstract class Task implements Schedulable {
 
   /** Handles a barrier that has come on all inputs, or that starts at this source. */
   protected barrier(barrier: Barrier): void {
-    if (this.#state !== 'running') {
-      // It has ended: its records went ahead of the end of its channels, and its sinks are flushed or about to be.
-      this.#observer.acknowledged(this, barrier.checkpointId)
-      return
-    }
-    this.chain.barrier(barrier).then(
-      () => this.#observer.acknowledged(this, barrier.checkpointId),
-      (error: unknown) => this.fail(error),
-    )
+    // It has ended: what it read went ahead of the end of its channels, and once its sinks are flushed `finished` says so.
+    if (this.#state !== 'running') return
+    this.chain
+      .barrier(barrier)
+      .then(() => this.#observer.acknowledged(this, barrier.checkpointId))
+      .catch((error: unknown) => this.fail(error))
   }
 
   /** The input has ended and the final watermark is through: ends the chain, waits for the sinks. */
@@ -112,14 +109,14 @@ export abstract class Task implements Schedulable {
     this.#state = 'finishing'
     this.chain.endInput()
     this.processingTime.close()
-    this.chain.flushSinks().then(
-      () => {
+    this.chain
+      .flushSinks()
+      .then(() => {
         if (this.#state !== 'finishing') return
         this.#state = 'finished'
         this.#observer.finished(this)
-      },
-      (error: unknown) => this.fail(error),
-    )
+      })
+      .catch((error: unknown) => this.fail(error))
   }
 
   /** Stops at once and closes everything; returns what failed on the way. */

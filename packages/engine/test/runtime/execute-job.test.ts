@@ -219,6 +219,61 @@ describe('an endless job', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('commits nothing of a source that has ended while its own sink still flushes', async () => {
+    const { clock, system } = manualSystem()
+    const short = new FedSource<number>({ name: 'short' })
+    const long = new FedSource<number>({ name: 'long' })
+    const slow = new SlowSink<number>()
+    const starting = executeJob(
+      job('two', (env) => {
+        env.fromSource(short.source).sinkTo(slow)
+        env.fromSource(long.source).sinkTo(collectSink<number>())
+      }),
+      { system, commitInterval: 100 },
+    )
+    await clock.settle()
+    const handle = await starting
+    slow.holdFlushes()
+    short.push(1, 2, 3)
+    short.end()
+    await clock.settle()
+    await clock.advanceAsync(500)
+    expect(slow.flushed).toBe(0)
+    expect(short.committed).toBe(0)
+    slow.releaseFlushes()
+    await clock.advanceAsync(500)
+    expect(short.committed).toBe(3)
+    const ended = handle.stop()
+    await clock.settle()
+    await ended
+  })
+
+  it.each(['runs', 'ends'])('fails when a source cannot commit while it %s', async (when) => {
+    const { clock, system } = manualSystem()
+    const input = new FedSource<number>()
+    const createReader = input.source.createReader
+    const source = {
+      ...input.source,
+      createReader: (context: Parameters<typeof createReader>[0]) => ({
+        ...createReader(context),
+        checkpointComplete: () => {
+          throw new Error('no commits today')
+        },
+      }),
+    }
+    const starting = executeJob(
+      job('commits', (env) => void env.fromSource(source).sinkTo(collectSink<number>())),
+      { system, commitInterval: 100 },
+    )
+    await clock.settle()
+    const handle = await starting
+    const failing = expect(handle.result).rejects.toThrow('no commits today')
+    if (when === 'runs') await clock.advanceAsync(200)
+    else void handle.stop().catch(() => {})
+    await clock.settle()
+    await failing
+  })
+
   it('stops: what was read flows to the end, is flushed and committed', async () => {
     const { clock, system } = manualSystem()
     const input = new FedSource<string>()
