@@ -70,6 +70,13 @@ describe('errors', () => {
     expect(err[1]).toMatch(/MillraceError: .*\n +at /)
   })
 
+  test.each(['nowhere.txt', import.meta.dirname])('a file that cannot be read: %s', async (file) => {
+    const { code, err } = await cli(['produce', 'lines', '--file', file])
+    expect(code).toBe(1)
+    expect(err[0]).toContain(`The file ${file} cannot be read`)
+    expect(err[0]).toContain('[CLI_FILE_UNREADABLE]')
+  })
+
   test('a server property that is misspelt', async () => {
     const { code, err } = await cli(['broker', '--memory', '--port', '0', '--set', 'num.partition=3'])
     expect(code).toBe(1)

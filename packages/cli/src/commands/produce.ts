@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { KafkaProducer } from '@millrace/kafka'
-import { utf8 } from '@millrace/std'
+import { MillraceError, utf8 } from '@millrace/std'
 import { type Command, InvalidArgumentError } from 'commander'
 import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
@@ -42,7 +42,7 @@ export function addProduce(program: Command, context: CliContext): void {
       .option('-H, --header <key=value>', 'a header for all records; may be repeated', keyValue),
   ).action(async (topic: string) => {
     const options = command.optsWithGlobals<ProduceOptions>()
-    const input = options.file === undefined ? context.stdin : createReadStream(resolve(context.cwd, options.file))
+    const input = options.file === undefined ? context.stdin : await openFile(options.file, context.cwd)
     const separator = options.keySeparator === undefined ? undefined : utf8(options.keySeparator)
     const { partition, timestamp: time, header: headers } = options
     await withAdmin(options, async () => {})
@@ -77,6 +77,24 @@ export function addProduce(program: Command, context: CliContext): void {
     'echo "to be or not to be" | millrace produce lines',
     'millrace produce orders --key-separator : --file orders.txt --bootstrap kafka.example.com:9092',
   ])
+}
+
+/** Whole lines of it are in memory, never the file. A folder can be opened, but not read. */
+async function openFile(file: string, cwd: string): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const handle = await open(resolve(cwd, file))
+    if ((await handle.stat()).isDirectory()) {
+      await handle.close()
+      throw new Error('it is a folder')
+    }
+    return handle.createReadStream()
+  } catch (cause) {
+    throw new MillraceError('CLI_FILE_UNREADABLE', {
+      message: `The file ${file} cannot be read: ${(cause as Error).message}.`,
+      fix: 'Correct the path after --file, or leave it out to read standard input.',
+      cause,
+    })
+  }
 }
 
 function nonEmpty(text: string): string {
