@@ -1,12 +1,13 @@
 import type { BatchOrigin, ReaderOutput } from '@millrace/engine'
 import {
   BatchCheck,
-  CorruptBatchError,
+  describeBatchCheck,
   indexRecords,
   lastOffset,
   type PartitionBatches,
   RecordIndex,
 } from '@millrace/kafka'
+import { MillraceError } from '@millrace/std'
 import type { RowCollector } from './row-collector.ts'
 
 /** Records that one emitted batch holds at most; more come with the next poll. */
@@ -117,7 +118,7 @@ export class PartitionReader {
       return false
     }
     const check = indexRecords(bytes, at, this.#index)
-    if (check !== BatchCheck.ok) throw new CorruptBatchError(check)
+    if (check !== BatchCheck.ok) throw this.#corrupt(check)
     const { offsets, count } = this.#index
     // A fetch answers with whole batches: the first may begin before the offset that was asked for.
     let first = 0
@@ -149,5 +150,12 @@ export class PartitionReader {
   #passBatch(bytes: Uint8Array, at: number): void {
     this.position = Math.max(this.position, lastOffset(bytes, at) + 1)
     this.#batch++
+  }
+
+  #corrupt(check: BatchCheck): MillraceError {
+    return new MillraceError('KAFKA_CORRUPT_BATCH', {
+      message: `${describeBatchCheck(check)}: topic ${this.topic}, partition ${this.partition}, offset ${this.position}.`,
+      fix: `Look at the partition on the broker. To go on without it, start the source behind offset ${this.position}.`,
+    })
   }
 }

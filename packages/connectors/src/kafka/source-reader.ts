@@ -38,6 +38,7 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
   #proceed: (() => void) | undefined
   #fetching: Promise<void> = Promise.resolve()
   #committing: Promise<void> = Promise.resolve()
+  #commitFailure: Error | undefined
 
   constructor(options: KafkaSourceReaderOptions) {
     this.#context = options.context
@@ -101,7 +102,8 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
     this.#committing = this.#committing
       .then(() => this.#commit(positions))
       .catch((error: Error) => {
-        if (!this.#closed) this.#context.fail(error)
+        this.#commitFailure ??= error
+        this.#context.fail(error)
       })
   }
 
@@ -121,6 +123,8 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
     this.#aborted.abort()
     await this.#fetching
     await Promise.all([this.#consumer.close(), this.#deadLetters?.close()])
+    // The last commit comes when the job has ended already: only here can it still say that it failed.
+    if (this.#commitFailure) throw this.#commitFailure
   }
 
   async #commit(positions: readonly { topic: string; partition: number; offset: number }[]): Promise<void> {
@@ -149,7 +153,10 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
         const reader = this.#partitions.find(
           ({ topic, partition }) => topic === batches.topic && partition === batches.partition,
         )
-        if (!reader) continue
+        if (!reader) {
+          batches.release()
+          continue
+        }
         reader.highWatermark = batches.highWatermark
         reader.add(batches)
       }

@@ -115,6 +115,15 @@ describe('reading a partition', () => {
     expect(reader.isFinished).toBe(true)
   })
 
+  it('says where a batch is that cannot be read', () => {
+    const reader = readerOf(texts())
+    const broken = recordBatch(2, ['c'])
+    // Says gzip, is not.
+    broken[22] = 1
+    add(reader, recordBatch(0, ['a', 'b']), broken)
+    expect(() => readAll(reader)).toThrow('topic t, partition 3, offset 2.')
+  })
+
   it('names a record that does not fit its format, or leaves it to the policy', () => {
     const failing = readerOf(columns())
     add(failing, recordBatch(40, ['{"id":1,"name":"a"}', '{"id":"x","name":"b"}']))
