@@ -36,14 +36,17 @@ export function splitKey(line: Uint8Array, separator: Uint8Array): { key: Uint8A
 /** The same items until `signal` aborts: then the iteration ends, also while it waits for the next one. */
 export async function* until<T>(signal: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = items[Symbol.asyncIterator]()
-  const aborted = Promise.withResolvers<'aborted'>()
-  const onAbort = () => aborted.resolve('aborted')
+  let abort = () => {}
+  const onAbort = () => abort()
   signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
   try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), aborted.promise])
-      if (next === 'aborted' || next.done) return
+    while (!signal.aborted) {
+      // A promise of its own for each item: a race against one that lasts would keep all items until the end.
+      const next = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
+        abort = () => resolve(undefined)
+        iterator.next().then(resolve, reject)
+      })
+      if (next === undefined || next.done) return
       yield next.value
     }
   } finally {

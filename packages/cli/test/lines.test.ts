@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { linesOf, splitKey, until } from '../src/lines.ts'
@@ -60,4 +63,26 @@ test('an iteration ends when its signal aborts, also while it waits', async () =
   expect(seen).toEqual([1, 2])
   for await (const item of until(controller.signal, endless())) seen.push(item)
   expect(seen).toEqual([1, 2])
+})
+
+test('an iteration keeps nothing of what it has handed out', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const given: WeakRef<object>[] = []
+  async function* chunks() {
+    for (let i = 0; i < 20; i++) {
+      const chunk = { i }
+      given.push(new WeakRef(chunk))
+      yield chunk
+    }
+    // A weak reference holds until the turn of the event loop ends.
+    await setImmediate()
+    collectGarbage()
+    yield {}
+  }
+  let alive = 0
+  for await (const _chunk of until(new AbortController().signal, chunks())) {
+    alive = given.filter((chunk) => chunk.deref() !== undefined).length
+  }
+  expect(alive).toBeLessThan(5)
 })
