@@ -40,6 +40,7 @@ export class FrameReader {
   #own: Uint8Array | undefined
   #ownFilled = 0
   #ownEnd = 0
+  #isClosed = false
 
   constructor(shared: Uint8Array, pool: BufferPool, maxFrameBytes: number) {
     this.#shared = shared
@@ -69,7 +70,7 @@ export class FrameReader {
         this.#pool.release(own)
       }
       // After the release: the same memory, still in the processor's cache, takes the next frame.
-      if (last > bigFrameBytes) this.#expect(last)
+      this.#expect(last)
       return
     }
     const kept = this.#kept
@@ -78,18 +79,18 @@ export class FrameReader {
       this.#shared.set(kept)
       this.#kept = undefined
     }
-    const last = this.#cut(this.#shared, filled, sink)
-    if (last > bigFrameBytes) this.#expect(last)
+    this.#expect(this.#cut(this.#shared, filled, sink))
   }
 
-  /** Gives buffers back. Nothing may be read any more. */
+  /** Gives buffers back. Nothing may be read any more; a sink may call it while it is handed frames. */
   close(): void {
+    this.#isClosed = true
     if (this.#own) this.#pool.release(this.#own)
     this.#own = undefined
     this.#kept = undefined
   }
 
-  /** Hands on the complete frames in `bytes[0, end)` and keeps what remains. The size of the last one if nothing does. */
+  /** Hands on the complete frames in `bytes[0, end)` and keeps what remains. The size of the last one if nothing does, or 0. */
   #cut(bytes: Uint8Array, end: number, sink: FrameSink): number {
     let position = 0
     let total = 0
@@ -106,6 +107,7 @@ export class FrameReader {
     }
     sink.endOfRead()
     if (error) throw error
+    if (this.#isClosed) return 0
     const left = end - position
     const incomplete = left >= lengthBytes
     if (incomplete && total > bigFrameBytes) this.#startOwn(bytes, position, end, total)
@@ -135,9 +137,9 @@ export class FrameReader {
     this.#ownEnd = size
   }
 
-  /** The next frame is probably as big as the last one. */
+  /** The next frame is probably as big as the last one, of `total` bytes. */
   #expect(total: number): void {
-    if (total > firstBigBytes || this.#pool.lentBytes + total > maxExpectedBytes) return
+    if (total <= bigFrameBytes || total > firstBigBytes || this.#pool.lentBytes + total > maxExpectedBytes) return
     this.#own = this.#pool.acquire(total)
     this.#ownFilled = 0
     this.#ownEnd = total

@@ -90,4 +90,17 @@ describe('FrameReader', () => {
       expect(seen).toEqual([10])
     },
   )
+
+  test.each([100_000, 100])('holds no memory when a frame of %d bytes makes its sink close it', (size) => {
+    const shared = Buffer.alloc(chunkBytes)
+    const pool = new BufferPool(1 << 24)
+    const reader = new FrameReader(shared, pool, 100_000_000)
+    // A frame alone, and one with the beginning of a large one behind it.
+    for (const behind of [Buffer.alloc(0), frameOf(2, 500_000).subarray(0, 10_000)]) {
+      const stream = Buffer.concat([frameOf(1, size), behind])
+      shared.set(stream)
+      reader.received(stream.length, { frame: () => reader.close(), endOfRead: () => {} })
+      expect(pool.lentBytes).toBe(0)
+    }
+  })
 })
