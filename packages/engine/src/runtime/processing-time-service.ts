@@ -19,6 +19,8 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
   readonly #timers: Timers
   readonly #deliver: (mail: () => void) => void
   readonly #heap: Alarm[] = []
+  /** Alarms in the heap that were cancelled. */
+  #cancelled = 0
   #order = 0
   #handle: TimerHandle | undefined
   #handleTime = Number.POSITIVE_INFINITY
@@ -44,10 +46,7 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
       timestamp,
       order: this.#order++,
       callback,
-      cancel: () => {
-        // Stays in the heap until its time: cancelling is rare, and the alarm is small.
-        alarm.callback = undefined
-      },
+      cancel: () => this.#cancel(alarm),
     }
     if (!this.#closed) {
       this.#push(alarm)
@@ -62,19 +61,37 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
     this.#disarm()
   }
 
+  /** A cancelled alarm stays in the heap until its time, or until half of the heap are such. */
+  #cancel(alarm: Alarm): void {
+    if (alarm.callback === undefined) return
+    alarm.callback = undefined
+    this.#cancelled++
+    if (this.#cancelled * 2 <= this.#heap.length + 32) return
+    const live = this.#heap.filter(({ callback }) => callback !== undefined)
+    this.#heap.length = 0
+    this.#cancelled = 0
+    for (const each of live) this.#push(each)
+  }
+
   /** Fires what is due, in the order of time; the clock may have moved on meanwhile. */
   readonly #fire = (): void => {
     this.#delivered = false
     for (let first = this.#heap[0]; first && first.timestamp <= this.now(); first = this.#heap[0]) {
       this.#pop()
-      first.callback?.(first.timestamp)
+      const { callback } = first
+      first.callback = undefined
+      if (callback === undefined) this.#cancelled--
+      else callback(first.timestamp)
       if (this.#closed) return
     }
     this.#arm()
   }
 
   #arm(): void {
-    while (this.#heap[0] && this.#heap[0].callback === undefined) this.#pop()
+    while (this.#heap[0] && this.#heap[0].callback === undefined) {
+      this.#pop()
+      this.#cancelled--
+    }
     const first = this.#heap[0]
     if (!first || this.#delivered) return
     const delay = first.timestamp - this.now()

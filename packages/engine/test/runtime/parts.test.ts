@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { ObjectBatch } from '@millrace/engine'
 import { ManualClock } from '@millrace/testing'
 import fc from 'fast-check'
@@ -121,6 +124,27 @@ describe('processing time and the clock of the host', () => {
     clock.setWallClock(clock.now() - 3_600_000)
     clock.advance(1000)
     expect(fired).toEqual(Array.from({ length: 10 }, (_, i) => 10_000_200 + i * 200))
+  })
+
+  it('keeps few of the alarms that were cancelled, however far off they are', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    const clock = new ManualClock({ now: 0 })
+    const service = serviceOf(clock)
+    const fired: number[] = []
+    service.register(5000, (timestamp) => fired.push(timestamp))
+    const cancelled = Array.from({ length: 1000 }, (_, i) => {
+      const alarm = service.register(1_000_000 + i, (timestamp) => fired.push(timestamp))
+      alarm.cancel()
+      // A second time changes nothing.
+      alarm.cancel()
+      return new WeakRef(alarm)
+    })
+    await setImmediate()
+    collectGarbage()
+    expect(cancelled.filter((alarm) => alarm.deref() !== undefined).length).toBeLessThan(100)
+    clock.advance(2_000_000)
+    expect(fired).toEqual([5000])
   })
 
   it('waits longer than a timer of the host can', () => {
