@@ -157,6 +157,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       await Promise.all([...logs.logs()].map((log) => log.flush()))
       await sockets.close(closeGraceMs)
       groups.close()
+      metadata.close()
       await logs.close()
       logger.info(`The broker on ${bootstrapServers} has stopped`)
     }
@@ -193,7 +194,7 @@ async function openMetadata(
   logs: LogManager,
   topicLogs: TopicLogs,
   server: ServerConfig,
-  { clock, random }: System,
+  { clock, random, timers }: System,
   logger: Logger,
 ): Promise<MetadataManager> {
   const log = logs.get(metadataTopicName, 0) ?? (await logs.createPartition(metadataTopicName, 0, metadataTopicId))
@@ -202,6 +203,8 @@ async function openMetadata(
     server,
     random,
     apply: (image) => topicLogs.apply(image),
+    timers,
+    logger,
   })
   metadata.load()
   for (const { name, partitions } of metadata.image.topics.values()) {

@@ -1,5 +1,6 @@
 // What clients are told while the disk is full, and after a sync has failed.
 import {
+  CreatePartitions,
   CreateTopics,
   DeleteTopics,
   ErrorCode,
@@ -57,8 +58,8 @@ async function create(name: string) {
   return (await client.call(CreateTopics, 7, { topics: [topic] })).topics[0]?.errorCode
 }
 
-async function produce(name: string, value: string, acks = -1) {
-  const topicData = [{ name, partitionData: [{ index: 0, records: batchOf([value]) }] }]
+async function produce(name: string, value: string, acks = -1, index = 0) {
+  const topicData = [{ name, partitionData: [{ index, records: batchOf([value]) }] }]
   const { responses } = await client.call(Produce, 9, { acks, timeoutMs: 0, topicData })
   return responses[0]?.partitionResponses[0]
 }
@@ -72,6 +73,12 @@ async function commit(committedOffset: number) {
 async function committed() {
   const { groups } = await client.call(OffsetFetch, 8, { groups: [{ groupId: 'g', topics: null }] })
   return groups[0]?.errorCode || groups[0]?.topics[0]?.partitions[0]?.committedOffset
+}
+
+async function grow(name: string, count: number) {
+  const topics = [{ name, count, assignments: null }]
+  const { results } = await client.call(CreatePartitions, 3, { topics, timeoutMs: 0, validateOnly: false })
+  return results[0]?.errorCode
 }
 
 async function end(topic: string) {
@@ -108,6 +115,44 @@ describe('a full disk', () => {
     expect(await end('t')).toBe(2)
     expect(await committed()).toBe(2)
     expect(await listed()).toEqual(['__consumer_offsets', 'more', 't', 'u'])
+  })
+
+  test.each(Array.from({ length: 30 }, (_, i) => i * 41))(
+    'with room for %d bytes: what is begun is brought to its end when there is more',
+    async (room) => {
+      disk.capacity = disk.usedBytes + room
+      expect([ErrorCode.NONE, ErrorCode.KAFKA_STORAGE_ERROR]).toContain(await create('more'))
+      expect([ErrorCode.NONE, ErrorCode.COORDINATOR_NOT_AVAILABLE]).toContain(await commit(2))
+      expect([ErrorCode.NONE, ErrorCode.KAFKA_STORAGE_ERROR]).toContain(await grow('t', 4))
+      disk.capacity = Number.POSITIVE_INFINITY
+      expect([ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS]).toContain(await create('more'))
+      expect([ErrorCode.NONE, ErrorCode.INVALID_PARTITIONS]).toContain(await grow('t', 4))
+      const works = async () => {
+        expect((await produce('more', 'x'))?.errorCode).toBe(0)
+        expect((await produce('t', 'x', -1, 3))?.errorCode).toBe(0)
+        expect(await commit(3)).toBe(0)
+      }
+      await works()
+      await close()
+      disk.restart()
+      said = []
+      await open()
+      await works()
+      expect(said).toEqual([])
+    },
+  )
+
+  test('a topic whose folders found no room appears by itself when there is some', async () => {
+    // The record of the topic fits, what is to be in its folder does not.
+    let name = ''
+    for (let room = 100, before = disk.usedBytes; disk.usedBytes === before; room += 20) {
+      disk.capacity = before + room
+      name = `with-${room}`
+      expect(await create(name)).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    }
+    expect((await produce(name, 'x'))?.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    disk.capacity = Number.POSITIVE_INFINITY
+    await expect.poll(async () => (await produce(name, 'x'))?.errorCode, { timeout: 10_000 }).toBe(0)
   })
 
   test('holds up a group, which goes on when there is room', async () => {

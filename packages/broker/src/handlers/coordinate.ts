@@ -1,4 +1,5 @@
 import { ErrorCode } from '@millrace/kafka'
+import { JournalError } from '../journal/journal.ts'
 import { ShardUnavailableError } from '../groups/shard-runner.ts'
 import { RequestError } from './registry.ts'
 
@@ -7,7 +8,8 @@ export async function coordinate<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {
-    if (!(cause instanceof ShardUnavailableError)) throw cause
+    // The journals of groups are made when the first group is asked for: that may fail as well.
+    if (!(cause instanceof ShardUnavailableError) && !(cause instanceof JournalError)) throw cause
     throw new RequestError(ErrorCode.COORDINATOR_NOT_AVAILABLE, cause.message)
   }
 }

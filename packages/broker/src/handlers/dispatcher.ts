@@ -10,6 +10,7 @@ import {
   type RequestOf,
   type ResponseInputOf,
 } from '@millrace/kafka'
+import { JournalError } from '../journal/journal.ts'
 import type { Logger } from '../logger.ts'
 import type { RequestHandler } from '../net/client-connection.ts'
 import type { ResponseOrder, ResponseSlot, ResponseStream } from '../net/response.ts'
@@ -182,6 +183,8 @@ class RequestExchange implements Exchange {
     const { api, errorResponse } = this.#registration
     let errorCode: number = ErrorCode.UNKNOWN_SERVER_ERROR
     if (cause instanceof RequestError) errorCode = cause.errorCode
+    // The log that could not be written has said why.
+    else if (cause instanceof JournalError) errorCode = ErrorCode.KAFKA_STORAGE_ERROR
     else {
       this.#options.metrics.failedRequests++
       this.#options.logger.error(`${api.name} v${this.version} from ${this.client.remote} failed`, { cause })

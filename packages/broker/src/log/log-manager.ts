@@ -167,16 +167,21 @@ export class LogManager {
     const made = await inParallel(partitions, async ({ topic, partition, topicId }) => {
       const name = partitionFolder(topic, partition)
       const existing = this.#logs.get(name)
-      if (existing) return existing
+      // Without its id it is one whose making has failed before: it is brought to an end.
+      if (existing && this.#topicIds.has(name)) return existing
       const folder = this.#folder.file(name)
-      this.#fs.makeDirectory(folder)
-      this.#folder.forget(name)
-      const log = this.#openLog(topic, partition, { clean: true })
-      this.#topicIds.set(name, topicId)
+      let log = existing
+      if (!log) {
+        this.#fs.makeDirectory(folder)
+        this.#folder.forget(name)
+        log = this.#openLog(topic, partition, { clean: true })
+      }
       await replaceFile(this.#fs, joinPath(folder, LogFile.partitionMetadata), formatPartitionMetadata(topicId))
       return log
     })
     await this.#fs.syncDirectory(this.#options.folder)
+    for (const { topic, partition, topicId } of partitions)
+      this.#topicIds.set(partitionFolder(topic, partition), topicId)
     return made
   }
 

@@ -4,8 +4,9 @@ import {
   type MetadataRecord,
   type MetadataRecordInput,
 } from '@millrace/kafka'
-import type { Random } from '@millrace/std'
+import { FileSystemError, type Random, type TimerHandle, type Timers } from '@millrace/std'
 import type { ServerConfig } from '../config/server-config.ts'
+import type { Logger } from '../logger.ts'
 import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
 import { ClusterImage, partitionRecord, producerIdsRecord, type TopicImage, topicRecords } from './cluster-image.ts'
 import { type CommandError, isCommandError, type NewTopic, planGrowth, planTopic } from './topic-commands.ts'
@@ -19,7 +20,12 @@ export interface MetadataManagerOptions {
   readonly random: Random
   /** The image has changed: brings the open logs in line with it. Commands wait for it. */
   readonly apply: (image: ClusterImage) => Promise<void>
+  readonly timers: Timers
+  readonly logger: Logger
 }
+
+/** How long a disk has to get well before `apply` is tried again. */
+const retryMs = 1_000
 
 interface Step<T> {
   readonly records: readonly MetadataRecordInput[]
@@ -36,6 +42,9 @@ export class MetadataManager {
   #last: Promise<unknown> = Promise.resolve()
   #nextProducerId = 0
   #producerIdsEnd = 0
+  /** Not all of the image could be applied. */
+  #isBehind = false
+  #retry: TimerHandle | undefined
 
   constructor(options: MetadataManagerOptions) {
     this.#options = options
@@ -47,6 +56,11 @@ export class MetadataManager {
       const record = value && decodeMetadataRecord(value)
       if (record) this.image.replay(record)
     })
+  }
+
+  /** Nothing is tried again any more. */
+  close(): void {
+    if (this.#retry) this.#options.timers.cancel(this.#retry)
   }
 
   /** Creates a topic, or says what would be created. */
@@ -110,7 +124,8 @@ export class MetadataManager {
   }
 
   async #execute<T>(command: () => Step<T>): Promise<T> {
-    const { journal, apply } = this.#options
+    const { journal } = this.#options
+    if (this.#isBehind) await this.#apply()
     const { records, result } = command()
     if (records.length === 0) return result
     const encoded = records.map(encode)
@@ -121,8 +136,27 @@ export class MetadataManager {
     if (!durable) throw new JournalError('The metadata log could not be written to the device.')
     for (const { value } of encoded) this.image.replay(decodeMetadataRecord(value as Uint8Array) as MetadataRecord)
     journal.compactIfLarge(() => this.#snapshot())
-    await apply(this.image)
+    await this.#apply()
     return result
+  }
+
+  /** What is durable stays true when it cannot be applied, for want of room say: it is tried again until it can. */
+  async #apply(): Promise<void> {
+    const { apply, logger, timers } = this.#options
+    try {
+      await apply(this.image)
+      this.#isBehind = false
+    } catch (cause) {
+      if (!(cause instanceof FileSystemError)) throw cause
+      if (!this.#isBehind) logger.error(`The folders of topics are behind the metadata: ${cause.message}`, { cause })
+      this.#isBehind = true
+      this.#retry ??= timers.scheduleBackground(retryMs, () => {
+        this.#retry = undefined
+        // Who waits for nothing is told nothing: a failure has set the next try.
+        this.#run(() => ({ records: [], result: undefined })).catch(() => {})
+      })
+      throw new JournalError(`The folders of topics are behind the metadata: ${cause.message}`)
+    }
   }
 
   *#snapshot(): Generator<JournalRecord> {

@@ -58,8 +58,12 @@ export class TopicLogs {
       topicId: image.id,
     }))
     const config = logConfigOf(image.name, topic.config, this.#server)
-    const present = wanted.map(({ partition }) => this.#logs.get(image.name, partition))
-    const logs = present.every((log) => log !== undefined) ? present : await this.#logs.createPartitions(wanted)
+    const present = wanted.flatMap(({ partition }) => {
+      // One without an id was not made to its end.
+      const isWhole = this.#logs.topicIdOf(image.name, partition) !== undefined
+      return (isWhole && this.#logs.get(image.name, partition)) || []
+    })
+    const logs = present.length === wanted.length ? present : await this.#logs.createPartitions(wanted)
     for (const [i, log] of logs.entries()) {
       log.config = config
       const partition = new Partition(topic, first + i, log)
