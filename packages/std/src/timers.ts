@@ -3,7 +3,10 @@ export type TimerHandle = object
 
 /** Schedules callbacks. A simulation replaces it to decide itself what runs next. */
 export interface Timers {
-  /** Calls `callback` once after `delayMs` milliseconds (at least). The timer keeps the process alive. */
+  /**
+   * Calls `callback` once after `delayMs` milliseconds (at least, but for delays of more than 24 days, which may end
+   * then: whoever takes a deadline from a user looks at the clock). The timer keeps the process alive.
+   */
   schedule(delayMs: number, callback: () => void): TimerHandle
   /** As {@link schedule}, for housekeeping: a pending one does not keep the process alive. */
   scheduleBackground(delayMs: number, callback: () => void): TimerHandle
@@ -13,9 +16,12 @@ export interface Timers {
   cancel(handle: TimerHandle): void
 }
 
+/** Node takes a longer delay for one of 1 ms: a wait "for ever" would be a loop without a rest. */
+const longestDelayMs = 0x7fff_ffff
+
 export const systemTimers: Timers = {
-  schedule: (delayMs, callback) => setTimeout(callback, delayMs),
-  scheduleBackground: (delayMs, callback) => setTimeout(callback, delayMs).unref(),
+  schedule: (delayMs, callback) => setTimeout(callback, Math.min(delayMs, longestDelayMs)),
+  scheduleBackground: (delayMs, callback) => setTimeout(callback, Math.min(delayMs, longestDelayMs)).unref(),
   immediate: (callback) => setImmediate(callback),
   cancel: (handle) => {
     if ('hasRef' in handle && '_onImmediate' in handle) clearImmediate(handle as NodeJS.Immediate)

@@ -26,6 +26,17 @@ describe('timers', () => {
     await yieldToEventLoop(systemTimers)
   })
 
+  test('a delay that is longer than the host can count does not end at once', async () => {
+    const seen: string[] = []
+    const handles = [
+      systemTimers.schedule(Number.MAX_SAFE_INTEGER, () => seen.push('timer')),
+      systemTimers.scheduleBackground(2 ** 31, () => seen.push('background timer')),
+    ]
+    await new Promise<void>((resolve) => systemTimers.schedule(5, resolve))
+    for (const handle of handles) systemTimers.cancel(handle)
+    expect(seen).toEqual([])
+  })
+
   test('a background timer runs too', async () => {
     await new Promise<void>((resolve) => {
       systemTimers.schedule(50, () => {})
