@@ -14,6 +14,8 @@ import { startBrokerThread } from './broker-thread.ts'
 const RATE = 1000
 const SECONDS = 8
 const WARM_UP = 1000
+/** When nothing has come for so long, something is lost or has failed. */
+const PATIENCE_MS = 10_000
 const broker = await startBrokerThread({ data: 'disk' })
 const { bootstrapServers } = broker
 const admin = new KafkaAdmin({ bootstrapServers })
@@ -38,7 +40,9 @@ async function latencies(topic: string): Promise<number[]> {
   const start = performance.now()
   const reading = (async () => {
     while (found.length < count) {
-      for (const { value } of await consumer.poll(1000)) {
+      const records = await consumer.poll(PATIENCE_MS)
+      if (records.length === 0) throw new Error(`${topic}: ${found.length} of ${count} records came, and then no more`)
+      for (const { value } of records) {
         found.push(performance.now() - Number(bytesToString(value as Uint8Array).split('|')[0]))
       }
     }
@@ -57,7 +61,12 @@ const row = (sorted: number[]) => `p50 ${at(sorted, 0.5)}  p99 ${at(sorted, 0.99
 
 const direct = await latencies('in')
 const handle = await executeJob(upper, { settings: { 'bootstrap.servers': bootstrapServers } })
-const through = await latencies('out')
+const through = await Promise.race([
+  latencies('out'),
+  handle.result.then((result) => {
+    throw new Error('the job ended before it was stopped', { cause: result })
+  }),
+])
 await handle.stop()
 console.log(`produce → consume:        ${row(direct)}`)
 console.log(`produce → job → consume:  ${row(through)}   (to reach: p50 3, p99 15)`)
