@@ -1,4 +1,4 @@
-import { type Duration, durationMs, positiveDurationMs } from '../time/duration.ts'
+import { type Duration, nonNegativeDurationMs, positiveDurationMs } from '../time/duration.ts'
 import type { WatermarkGenerator, WatermarkStrategy as Strategy } from '../time/watermark-strategy.ts'
 import { checkCallback, checkOptions } from './options.ts'
 
@@ -48,7 +48,7 @@ export const WatermarkStrategy = {
     builder<T>({
       generator: {
         kind: 'boundedOutOfOrderness',
-        delayMs: durationMs(delay, 'the delay of forBoundedOutOfOrderness()'),
+        delayMs: nonNegativeDurationMs(delay, 'the delay of forBoundedOutOfOrderness()'),
       },
       timestampOf: undefined,
       idlenessMs: undefined,
@@ -86,7 +86,8 @@ export function toStrategy<T>(given: Strategy<T> | WatermarkOptions<T>, where: s
   checkOptions(given, optionNames, `The watermarks of ${where}`)
   const { timestamp, outOfOrderness, generator, idleness } = given
   if (timestamp !== undefined && typeof timestamp !== 'string') checkCallback(timestamp, `The timestamp of ${where}`)
-  const delayMs = durationMs(outOfOrderness ?? 0, `the outOfOrderness of ${where}`)
+  if (generator !== undefined) checkCallback(generator, `The generator of ${where}`)
+  const delayMs = nonNegativeDurationMs(outOfOrderness ?? 0, `the outOfOrderness of ${where}`)
   return Object.freeze({
     generator: generator
       ? { kind: 'custom' as const, create: generator }
@@ -100,5 +101,5 @@ export function toStrategy<T>(given: Strategy<T> | WatermarkOptions<T>, where: s
 }
 
 function isStrategy<T>(given: Strategy<T> | WatermarkOptions<T>): given is Strategy<T> {
-  return typeof given.generator === 'object'
+  return typeof given.generator === 'object' && given.generator !== null && 'kind' in given.generator
 }

@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/std'
-import { formatDuration, type Duration, durationMs } from '../time/duration.ts'
+import { type Duration, formatDuration, nonNegativeDurationMs } from '../time/duration.ts'
 import type { GraphBuilder, NodeDraft } from '../graph/graph-builder.ts'
 import type { OutputTag } from '../operators/process.ts'
 import type {
@@ -59,14 +59,7 @@ export class WindowedStream<K, T> {
 
   /** Keeps a window that much longer (in event time): a late record makes it fire again. */
   allowedLateness(lateness: Duration): WindowedStream<K, T> {
-    const ms = durationMs(lateness, 'the allowedLateness')
-    if (ms < 0) {
-      throw new MillraceError('API_BAD_DURATION', {
-        message: `The allowedLateness is negative: ${ms} ms.`,
-        fix: "Give 0 or more, such as '1 min'.",
-      })
-    }
-    return this.#with({ allowedLateness: ms })
+    return this.#with({ allowedLateness: nonNegativeDurationMs(lateness, 'the allowedLateness') })
   }
 
   /** Takes records out of the window before the function sees them, or after. All records are kept until it fires. */

@@ -47,7 +47,9 @@ export class TimestampAssigner {
     let i = 0
     try {
       for (; i < length; i++) {
-        const timestamp = +timestampOf(values[i], given[i] as number)
+        const found: unknown = timestampOf(values[i], given[i] as number)
+        // As a number, null would be 1970.
+        const timestamp = found === null ? Number.NaN : +(found as number)
         if (Number.isNaN(timestamp)) throw noTimestamp()
         timestamps[i] = timestamp
       }
@@ -66,10 +68,13 @@ export class TimestampAssigner {
   #assignColumns(batch: ColumnBatch, errors: UserErrors): Batch {
     const index = batch.schema.fields.findIndex((field) => field.name === this.#field)
     const column = columnAt(batch, index)
+    if (column.kind !== 'numbers') throw errors.userError(noTimestamp(), batch, 0)
+    const { values, nulls } = column
     const timestamps = this.#timestamps
     for (let i = 0; i < batch.length; i++) {
-      if (column.kind !== 'numbers' || column.nulls?.[i] === 1) throw errors.userError(noTimestamp(), batch, i)
-      timestamps[i] = column.values[i] as number
+      const timestamp = values[i] as number
+      if (nulls?.[i] === 1 || Number.isNaN(timestamp)) throw errors.userError(noTimestamp(), batch, i)
+      timestamps[i] = timestamp
     }
     if (this.#columns?.schema !== batch.schema) this.#columns = columnBatch(batch.schema, [], timestamps, 0)
     const assigned = this.#columns

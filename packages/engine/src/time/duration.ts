@@ -44,6 +44,18 @@ export function positiveDurationMs(duration: Duration, what: string): number {
   return ms
 }
 
+/** As {@link durationMs}, for what may be nothing but not less. */
+export function nonNegativeDurationMs(duration: Duration, what: string): number {
+  const ms = durationMs(duration, what)
+  if (ms < 0) {
+    throw new MillraceError('API_BAD_DURATION', {
+      message: `${capitalized(what)} is negative: ${ms} ms.`,
+      fix: "Give 0 or more, such as '1 min'.",
+    })
+  }
+  return ms
+}
+
 function parse(text: unknown): number | undefined {
   const match = typeof text === 'string' ? pattern.exec(text) : null
   if (!match) return undefined

@@ -1,4 +1,18 @@
-import { collectSink, executeJob, job, tumbling, UserFunctionError, WatermarkStrategy } from '@millrace/engine'
+import {
+  collectionSource,
+  collectSink,
+  type Column,
+  columnBatch,
+  executeJob,
+  job,
+  schema,
+  type Source,
+  type SourceReader,
+  type SourceSplit,
+  tumbling,
+  UserFunctionError,
+  WatermarkStrategy,
+} from '@millrace/engine'
 import { jobHarness } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 
@@ -8,6 +22,38 @@ interface Event {
 
 const marks = (harness: { output(): readonly { kind: string }[] }) =>
   harness.output().flatMap((item) => (item.kind === 'record' ? [] : [item]))
+
+/** One batch of a column of times. */
+function columnSource(values: Float64Array): Source<{ at: number }> {
+  const fields = schema({ at: 'timestamp' })
+  let isRead = false
+  return {
+    ...(collectionSource([]) as Source<never>),
+    schema: fields,
+    createReader: () => ({
+      ...idleReader,
+      poll: (output) => {
+        if (isRead) return 'end'
+        isRead = true
+        const times: Column = { kind: 'numbers', values, nulls: undefined }
+        const none = new Float64Array(values.length).fill(Number.NaN)
+        output.emit(columnBatch(fields, [times], none, values.length, { describe: (i) => `row ${i}` }), 'only')
+        return 'more'
+      },
+    }),
+  }
+}
+
+const idleReader: SourceReader<SourceSplit> = {
+  start: () => {},
+  addSplits: () => {},
+  noMoreSplits: () => {},
+  poll: () => 'end',
+  snapshotState: () => [],
+  checkpointComplete: () => {},
+  pendingRecords: () => undefined,
+  close: () => Promise.resolve(),
+}
 
 describe('watermarks', () => {
   it('stay behind the largest time stamp by the delay, and come at the interval', () => {
@@ -39,6 +85,33 @@ describe('watermarks', () => {
       events.assignTimestampsAndWatermarks({ timestamp: (event) => (event as { time?: number }).time as number }),
     )
     expect(() => harness.push({ at: 5 })).toThrow('no time stamp')
+  })
+
+  it.each([
+    ['by a function', { timestamp: (event: { at: number }) => event.at }],
+    ['by a field', { timestamp: 'at' as const }],
+  ])('refuse null as a time, %s, instead of taking it for 1970', (_how, watermarks) => {
+    const harness = jobHarness<{ at: number }>((_env, events) => events.assignTimestampsAndWatermarks(watermarks))
+    expect(() => harness.push({ at: null as never })).toThrow('no time stamp')
+  })
+
+  it('refuse a column of times that holds no number', async () => {
+    const columns = columnSource(Float64Array.of(1000, Number.NaN))
+    const handle = await executeJob(
+      job('columns', (env) => {
+        env.fromSource(columns, { watermarks: { timestamp: 'at' } }).sinkTo(collectSink<unknown>())
+      }),
+    )
+    await expect(handle.result).rejects.toMatchObject({ code: 'API_BAD_TIMESTAMP', record: 'row 1' })
+  })
+
+  it('refuse a delay below zero, and a generator that is no function', () => {
+    expect(() => WatermarkStrategy.forBoundedOutOfOrderness('-1 s')).toThrow('negative')
+    const given = (watermarks: object) => () =>
+      jobHarness<Event>((_env, events) => events.assignTimestampsAndWatermarks(watermarks))
+    expect(given({ outOfOrderness: '-1 s' })).toThrow('negative')
+    expect(given({ generator: 5 })).toThrow('needs a function')
+    expect(given({ generator: { onEvent: () => {} } })).toThrow('needs a function')
   })
 
   it('of a source are the smallest of its splits that are not idle', () => {
