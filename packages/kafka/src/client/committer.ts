@@ -15,6 +15,8 @@ export class Committer {
   readonly #options: ResolvedConsumerOptions
   readonly #membership: () => Membership | undefined
   #nextAutoCommitAt: number
+  /** Of the last commit that was made by itself. Repeated after a newer one, it would set offsets back: that ends it. */
+  #automatic = new AbortController()
 
   constructor(parts: {
     coordinator: GroupCoordinator
@@ -35,6 +37,7 @@ export class Committer {
     options: { timeoutMs: number; signal?: AbortSignal | undefined },
   ): Promise<void> {
     const member = this.#membership()
+    this.#automatic.abort()
     try {
       await this.#coordinator.commit(offsets ?? this.#consumed(), member?.identity ?? NO_MEMBER, options)
     } catch (error) {
@@ -48,12 +51,16 @@ export class Committer {
     if (!this.#options.enableAutoCommit || this.#now() < this.#nextAutoCommitAt) return
     this.#nextAutoCommitAt = this.#now() + this.#options.autoCommitIntervalMs
     // Not waited for, and a failure is no loss: the next one comes.
-    this.commit(undefined, { timeoutMs: this.#options.defaultApiTimeoutMs }).catch(() => {})
+    const automatic = new AbortController()
+    const options = { timeoutMs: this.#options.defaultApiTimeoutMs, signal: automatic.signal }
+    this.commit(undefined, options).catch(() => {})
+    this.#automatic = automatic
   }
 
   /** Before partitions are given up. If it fails, the next owner reads some records again: at least once. */
   async beforeRevocation(): Promise<void> {
     if (!this.#options.enableAutoCommit) return
+    this.#automatic.abort()
     const identity = this.#membership()?.identity ?? NO_MEMBER
     const { requestTimeoutMs: timeoutMs } = this.#options
     await this.#coordinator.commit(this.#consumed(), identity, { timeoutMs }).catch(() => {})

@@ -43,6 +43,8 @@ export class FetchedPartition {
   #isInBatch = false
   readonly #index = new RecordIndex(256)
   #next = 0
+  /** Records that were handed out are views of the bytes: with them the memory stays theirs. */
+  #hasHandedOutRecords = false
   #batchStart = 0
   /** The position after it. */
   #batchEnd = 0
@@ -75,6 +77,7 @@ export class FetchedPartition {
       const offset = index.offsets[at] as number
       if (offset < this.position) continue
       into.push(new ConsumerRecord(this.topic, this.partition, index, at))
+      this.#hasHandedOutRecords = true
       this.position = offset + 1
       taken++
     }
@@ -87,7 +90,8 @@ export class FetchedPartition {
    * @throws {MillraceError} KAFKA_CORRUPT_BATCH
    */
   takeBatches(): PartitionBatches | undefined {
-    const { topic, partition, bytes, highWatermark, lastStableOffset, logStartOffset, release } = this.#options
+    const { topic, partition, bytes, highWatermark, lastStableOffset, logStartOffset } = this.#options
+    const release = this.#hasHandedOutRecords ? () => {} : this.#options.release
     if (this.#isInBatch) {
       this.#at = this.#batchStart
       this.#isInBatch = false

@@ -101,7 +101,8 @@ export class GroupMember {
       }
       if (this.#joined) await this.#apply(this.#joined)
       else {
-        if (!this.#isPrepared) await this.#prepare()
+        // While the listener was told, a heartbeat may have said that all is lost: then it is told that, too.
+        while (!this.#isPrepared) await this.#prepare()
         this.#startJoin()
       }
     }
@@ -149,7 +150,7 @@ export class GroupMember {
         subscription.replace(without(owned, revoked))
       }
     }
-    this.#isPrepared = true
+    this.#isPrepared = !this.#isLost
   }
 
   async #apply({ assignor, partitions }: Joined): Promise<void> {
@@ -287,6 +288,9 @@ export class GroupMember {
       case ErrorCode.GROUP_AUTHORIZATION_FAILED:
         this.#isStable = false
         this.#isLost = true
+        this.#isPrepared = false
+        // The partitions are another's: the next poll gives them up, and shows whether joining is allowed again.
+        this.#needsRejoin = true
         this.#error = new KafkaError(errorCode, `Staying in group ${this.#context.coordinator.groupId}`)
         this.#context.onChange()
     }

@@ -158,6 +158,23 @@ describe('KafkaConsumer with assigned partitions', () => {
     await system.run(consumer.close())
   })
 
+  it('leaves records that were handed out alone when the rest of their memory is released', async () => {
+    const { system, consumer, log } = await setUp({ maxPollRecords: 1 })
+    const big = 'x'.repeat(300_000)
+    for (const name of ['a', 'b', 'c', 'd']) fill(log, [name + big])
+    consumer.assign([T0])
+    const [first] = (await system.run(consumer.poll(1_000))) as [ConsumerRecord]
+    const [rest] = (await system.run(consumer.pollBatches(1_000))) as [PartitionBatches]
+    expect(rest.bytes.buffer).toBe(first.value?.buffer)
+    rest.release()
+    for (const offset of [3, 2, 1]) {
+      consumer.seek({ ...T0, offset })
+      for (const batches of await system.run(consumer.pollBatches(1_000))) batches.release()
+    }
+    expect(text(first)).toBe(`a${big}`)
+    await system.run(consumer.close())
+  })
+
   it('reads every record once and in order, whatever happens to connections, answers and leaders', async () => {
     const fate = fc.oneof(
       { weight: 3, arbitrary: fc.constant('answer' as const) },
@@ -396,6 +413,28 @@ describe('KafkaConsumer with assigned partitions', () => {
     expect(cluster.offsets.get('g/t-0')).toBe(2)
     await system.run(consumer.poll(2_000))
     expect(cluster.offsets.get('g/t-0')).toBe(3)
+    await system.run(consumer.close())
+  })
+
+  it('does not repeat an automatic commit after a newer one, which would set offsets back', async () => {
+    const automatic = { groupId: 'g', autoCommitIntervalMs: 1_000, retryBackoffMs: 500 }
+    const { system, cluster, consumer, log } = await setUp(automatic)
+    fill(log, ['a', 'b', 'c'])
+    consumer.assign([T0])
+    await system.run(consumer.poll(500))
+    let failures = 1
+    cluster.override(OffsetCommit, ({ body }) => {
+      if (failures-- <= 0) return undefined
+      const partitions = [{ partitionIndex: 0, errorCode: ErrorCode.NOT_COORDINATOR }]
+      return { topics: body.topics.map(({ name }) => ({ name, partitions })) }
+    })
+    await system.pass(1_000)
+    await system.run(consumer.poll(0))
+    await system.pass(100)
+    expect([failures, cluster.offsets.get('g/t-0')]).toEqual([0, undefined])
+    await system.run(consumer.commit([{ ...T0, offset: 9 }]))
+    await system.pass(5_000)
+    expect(cluster.offsets.get('g/t-0')).toBe(9)
     await system.run(consumer.close())
   })
 

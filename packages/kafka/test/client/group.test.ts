@@ -5,7 +5,7 @@ import {
   type KafkaConsumerOptions,
   type TopicPartition,
 } from '../../src/client/index.ts'
-import { JoinGroup, SyncGroup } from '../../src/definitions/index.ts'
+import { Heartbeat, JoinGroup, SyncGroup } from '../../src/definitions/index.ts'
 import { ErrorCode } from '../../src/errors/index.ts'
 import { RecordBatchBuilder } from '../../src/records/index.ts'
 import { FakeCluster } from './support/fake-cluster.ts'
@@ -23,6 +23,7 @@ async function setUp(partitions = 4) {
 class Member {
   readonly events: string[] = []
   readonly consumer: KafkaConsumer
+  readonly listener: Record<`onPartitions${'Assigned' | 'Revoked' | 'Lost'}`, (list: TopicPartition[]) => void>
   records = 0
   #polls: Promise<void> = Promise.resolve()
   #stopped = false
@@ -48,11 +49,12 @@ class Member {
           .join()}`,
       )
     }
-    this.consumer.subscribe(topics, {
+    this.listener = {
       onPartitionsAssigned: note('+'),
       onPartitionsRevoked: note('-'),
       onPartitionsLost: note('lost'),
-    })
+    }
+    this.consumer.subscribe(topics, this.listener)
   }
 
   start(): this {
@@ -158,6 +160,53 @@ describe('a classic group', () => {
     await system.pass(2_000)
     expect(a.events).toEqual(['+ 0,1,2,3', 'lost 0,1,2,3', '+ 0,1,2,3'])
     await a.close(system)
+  })
+
+  it('is an ordinary member again after its membership was lost while its listener gave up partitions', async () => {
+    const world = await setUp()
+    const { system, group } = world
+    const a = new Member(world, options(['range']))
+    let isSlow = true
+    a.consumer.subscribe(['t'], {
+      ...a.listener,
+      onPartitionsRevoked: async (partitions) => {
+        a.listener.onPartitionsRevoked(partitions)
+        if (!isSlow) return
+        isSlow = false
+        const [memberId] = [...group.members.keys()]
+        group.remove(memberId as string)
+        await new Promise<void>((resolve) => system.timers.schedule(1_000, resolve))
+      },
+    })
+    a.start()
+    await system.pass(1_000)
+    const b = new Member(world, options(['range'])).start()
+    await system.pass(4_000)
+    expect([...a.partitions, ...b.partitions].sort()).toEqual([0, 1, 2, 3])
+    expect(a.partitions.length).toBe(2)
+    await b.close(system)
+    await system.pass(2_000)
+    expect(a.partitions).toEqual([0, 1, 2, 3])
+    expect(a.events.filter((event) => event.startsWith('lost'))).toEqual([])
+    await a.close(system)
+  })
+
+  it('gives up its partitions when another has taken its place', async () => {
+    const world = await setUp()
+    const { system, cluster } = world
+    const a = new Member(world, { ...options(['range']), groupInstanceId: 'one' })
+    while (a.partitions.length === 0) await system.run(a.consumer.poll(100))
+    cluster.override(Heartbeat, () => ({ errorCode: ErrorCode.FENCED_INSTANCE_ID }))
+    cluster.override(JoinGroup, () => {
+      const errorCode = ErrorCode.FENCED_INSTANCE_ID
+      return { errorCode, generationId: -1, protocolName: '', leader: '', memberId: '', members: [] }
+    })
+    const fenced = { code: 'KAFKA_FENCED_INSTANCE_ID' }
+    await expect(system.run(a.consumer.poll(5_000))).rejects.toMatchObject(fenced)
+    await expect(system.run(a.consumer.poll(5_000))).rejects.toMatchObject(fenced)
+    expect(a.events).toEqual(['+ 0,1,2,3', 'lost 0,1,2,3'])
+    expect(a.partitions).toEqual([])
+    await system.run(a.consumer.close())
   })
 
   it('leaves when it is not polled for too long, and comes back with the next poll', async () => {
