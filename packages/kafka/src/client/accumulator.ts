@@ -19,9 +19,8 @@ export interface AccumulatorOptions {
 /** Where a record, or the first of a run, was put. */
 export interface Appended {
   readonly batch: ProducerBatch
+  /** Its place in the batch, from 0. */
   readonly firstDelta: number
-  /** The batch was begun for it. */
-  readonly isNew: boolean
 }
 
 /** Records that wait to be sent, by partition, within `bufferMemory`. */
@@ -73,12 +72,12 @@ export class Accumulator {
     headers: readonly RecordHeader[],
   ): Appended {
     const most = recordBytes(key, value, headers)
-    const before = queue.open
-    const batch = before && before.builder.sizeInBytes + most <= this.#options.batchSize ? before : this.#begin(queue)
+    const { open } = queue
+    const batch = open && open.builder.sizeInBytes + most <= this.#options.batchSize ? open : this.#begin(queue)
     const size = batch.builder.sizeInBytes
     const firstDelta = batch.builder.append(key, value, timestamp, headers)
     this.#account(batch, batch.builder.sizeInBytes - size)
-    return { batch, firstDelta, isNew: batch !== before }
+    return { batch, firstDelta }
   }
 
   /** As many rows as fit the open batch, or else a new one; see {@link RecordBatchBuilder.appendColumns}. */
@@ -93,14 +92,13 @@ export class Accumulator {
     from: number,
     to: number,
   ): Appended & { end: number } {
-    const before = queue.open
-    let batch = before ?? this.#begin(queue)
+    let batch = queue.open ?? this.#begin(queue)
     for (;;) {
       const size = batch.builder.sizeInBytes
       const firstDelta = batch.builder.recordCount
       const end = batch.builder.appendColumns({ ...columns, from, to, maxBytes: this.#options.batchSize })
       this.#account(batch, batch.builder.sizeInBytes - size)
-      if (end > from) return { batch, firstDelta, isNew: batch !== before, end }
+      if (end > from) return { batch, firstDelta, end }
       batch = this.#begin(queue)
     }
   }

@@ -42,12 +42,14 @@ export async function lookUpOffsets(
 ): Promise<FoundOffset[]> {
   // A request may name a partition once: what asks for it again goes into another one.
   const rounds: OffsetQuery[][] = []
+  const asked = new Map<string, number>()
   const roundOf = queries.map((query) => {
     const key = partitionKey(query)
-    const at = rounds.findIndex((round) => round.every((other) => partitionKey(other) !== key))
-    if (at < 0) return rounds.push([query]) - 1
-    rounds[at]?.push(query)
-    return at
+    const round = asked.get(key) ?? 0
+    asked.set(key, round + 1)
+    if (rounds[round]) rounds[round].push(query)
+    else rounds.push([query])
+    return round
   })
   const found = await Promise.all(rounds.map((round) => lookUpDistinct(cluster, round, options)))
   return queries.map((query, i) => found[roundOf[i] as number]?.get(partitionKey(query)) as FoundOffset)

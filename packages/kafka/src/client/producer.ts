@@ -203,10 +203,10 @@ export class KafkaProducer {
     if (!this.#accumulator.hasRoom(bytes)) return false
     const partition = send.partition ?? this.#choosePartition(metadata, key, value, bytes)
     const queue = this.#accumulator.queue(topic, partition)
-    const { batch, firstDelta, isNew } = this.#accumulator.append(queue, key, value, send.timestamp, headers)
+    const { batch, firstDelta } = this.#accumulator.append(queue, key, value, send.timestamp, headers)
     send.appended(partition, firstDelta)
     batch.addWaiter(send)
-    this.#appended(queue, batch, isNew)
+    this.#appended(queue, batch, firstDelta === 0)
     return true
   }
 
@@ -225,18 +225,18 @@ export class KafkaProducer {
     const columns = { values, keys, timestamps, rows: run.rows }
     while (run.next < run.end) {
       if (!this.#accumulator.hasRoom(this.#options.batchSize)) return false
-      const { batch, firstDelta, end, isNew } = this.#accumulator.appendColumns(queue, columns, run.next, run.end)
+      const { batch, firstDelta, end } = this.#accumulator.appendColumns(queue, columns, run.next, run.end)
       batch.addWaiter(new ColumnWaiter(send, run.partition, firstDelta, end - run.next))
       run.next = end
-      this.#appended(queue, batch, isNew)
+      this.#appended(queue, batch, firstDelta === 0)
     }
     return true
   }
 
-  #appended(queue: PartitionQueue, batch: ProducerBatch, isNew: boolean): void {
+  #appended(queue: PartitionQueue, batch: ProducerBatch, isFirst: boolean): void {
     this.#sender.activate(queue)
     if (queue.waiting.length > 1 || batch.builder.sizeInBytes >= this.#options.batchSize) this.#sender.wake()
-    else if (isNew) this.#sender.wakeAfterLinger()
+    else if (isFirst) this.#sender.wakeAfterLinger()
   }
 
   #splitByPartition(batch: ColumnBatch, metadata: TopicMetadata): ColumnRun[] {
