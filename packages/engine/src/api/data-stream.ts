@@ -254,6 +254,12 @@ export class DataStream<T> {
   /** Number of subtasks of the step. */
   setParallelism(parallelism: number): this {
     this.node.parallelism = wholeNumber(parallelism, 'parallelism')
+    if (parallelism > 1 && this.node.kind === 'window' && this.node.input.kind !== 'keyBy') {
+      throw new MillraceError('API_BAD_PARALLELISM', {
+        message: `'${this.node.name}' is over the whole stream: it cannot be divided among ${parallelism} subtasks.`,
+        fix: 'Leave out setParallelism(…), or divide the stream by a key: keyBy(…).window(…).',
+      })
+    }
     return this
   }
 

@@ -29,7 +29,8 @@ function refusal(run: () => unknown): MillraceError {
   throw new Error('it was not refused')
 }
 
-const inJob = (define: Define) => refusal(() => buildGraph(job('test', define)))
+const build = (define: Define) => buildGraph(job('test', define))
+const inJob = (define: Define) => refusal(() => build(define))
 
 describe('job()', () => {
   it('is a value that can be built again and again', () => {
@@ -69,6 +70,11 @@ describe('job()', () => {
     ['an async definition', () => job('x', (async () => {}) as Untyped), 'API_ASYNC_CALLBACK'],
     ['a promise', () => buildGraph(job('x', (() => Promise.resolve()) as Untyped)), 'API_ASYNC_CALLBACK'],
     ['no parallelism', () => buildGraph(job('x', { parallelism: 0 }, () => {})), 'API_BAD_PARALLELISM'],
+    [
+      'windows over the whole stream in several subtasks',
+      () => build((env) => void env.fromCollection([1]).windowAll(tumbling('1 s')).count().setParallelism(2).print()),
+      'API_BAD_PARALLELISM',
+    ],
     ['no sink', () => explain(job('x', (env) => void env.fromCollection([1]))), 'API_NO_SINK'],
   ])('refuses %s', (_what, run, code) => {
     expect(refusal(run)).toMatchObject({ code, fix: expect.any(String) })
