@@ -6,6 +6,8 @@ import type { RowCollector } from '../../src/kafka/row-collector.ts'
 import { KafkaSourceReader } from '../../src/kafka/source-reader.ts'
 import { partitionSplit } from '../../src/kafka/split.ts'
 
+const unused = {} as Omit<ReaderContext, 'available' | 'fail'>
+
 /** A reader whose cluster is played by the test. */
 function newReader({ commit, flush }: { commit?: () => Promise<void>; flush?: () => Promise<void> }) {
   const done = () => Promise.resolve()
@@ -23,7 +25,7 @@ function newReader({ commit, flush }: { commit?: () => Promise<void>; flush?: ()
   } satisfies Partial<Record<keyof KafkaConsumer, unknown>>
   const deadLetters = { flush: () => note('flush', flush), close: () => note('dead letters closed') }
   const reader = new KafkaSourceReader({
-    context: { available: () => {}, fail: (error) => events.push(`failed: ${error.message}`) } as ReaderContext,
+    context: { ...unused, available: () => {}, fail: (error) => void events.push(`failed: ${error.message}`) },
     consumer: consumer as unknown as KafkaConsumer,
     collector: {} as RowCollector,
     deadLetters: deadLetters as unknown as DeadLetterQueue,

@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type BatchLayout, compileChain } from '../../src/codegen/compile-chain.ts'
@@ -6,6 +9,7 @@ import { MAX_TIMESTAMP } from '../../src/element/batch.ts'
 import { schema } from '../../src/element/schema.ts'
 import type { KeySelector } from '../../src/graph/node.ts'
 import type { Operator } from '../../src/operators/operator.ts'
+import type { PaneAggregateOperator } from '../../src/operators/window/pane-aggregate.ts'
 import type { WindowAssigner, WindowDefinition, WindowFunction } from '../../src/operators/window/definition.ts'
 import { WindowOperator } from '../../src/operators/window/window-operator.ts'
 import {
@@ -325,6 +329,26 @@ describe('windows of panes', () => {
     }
     expect(operator.keys.size).toBeLessThan(4000)
     expect(operator.keys.capacity).toBeLessThan(4000)
+  })
+
+  it('do not keep the memory of a burst of windows', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    const operator = panes(
+      definition(tumbling(10), { kind: 'count' }),
+      byClosure((value: number) => value),
+    ).createOperator() as PaneAggregateOperator
+    opened(operator)
+    const times = Array.from({ length: 300 }, (_, i) => i * 10)
+    operator.processBatch(objectsOf(times, times))
+    const burst = times.map((time) => new WeakRef(operator.select(time)?.panes[0] as object))
+    for (let time = 2999; time < 3100; time += 10) {
+      operator.processWatermark(time)
+      operator.processBatch(objectsOf([1], [time + 1]))
+    }
+    await setImmediate()
+    collectGarbage()
+    expect(burst.filter((pane) => pane.deref() !== undefined).length).toBeLessThan(10)
   })
 
   it('take any name of a field', () => {

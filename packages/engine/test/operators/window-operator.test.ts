@@ -93,6 +93,17 @@ describe('functions', () => {
     expect((value as Sale).note).toBe(note)
   })
 
+  test('min and max order booleans: false, then true', () => {
+    const flags = (kind: 'min' | 'max') => {
+      const h = harness({ function: { kind, field: { name: 1 } } })
+      h.push([['a', true], 1], [['a', false], 2], [['a', true], 3])
+      h.watermark(100)
+      return h.values()
+    }
+    expect(flags('min')).toEqual([['a', false]])
+    expect(flags('max')).toEqual([['a', true]])
+  })
+
   test('reduce and aggregate hand their result to a process function', () => {
     const finish = {
       windowState: {},
@@ -351,6 +362,24 @@ describe('triggers', () => {
     expect(h.values()).toEqual([[0, 1, 3, 2, 4]])
     expect(h.snapshot()?.keyed?.size).toBe(0)
   })
+})
+
+test("a window that a user's trigger keeps stays what it was", () => {
+  const seen: TimeWindow[] = []
+  const trigger: CustomTrigger = {
+    onElement: (_value, _time, window) => {
+      seen.push(window)
+      return 'continue'
+    },
+    onEventTime: () => 'fire',
+    onProcessingTime: () => 'continue',
+  }
+  const h = harness({ trigger: { kind: 'custom', trigger } })
+  h.push([sale('a', 1), 1], [sale('a', 1), 11])
+  expect(seen).toEqual([
+    { start: 0, end: 10 },
+    { start: 10, end: 20 },
+  ])
 })
 
 describe('evictors', () => {

@@ -28,7 +28,7 @@ export function contentsOf(fn: WindowFunction): StateDescriptor {
   }
 }
 
-type Comparable = number | bigint | string | Date
+type Comparable = number | bigint | string | boolean | Date
 
 const countRecords: AggregateFunction<unknown, number, number> = {
   createAccumulator: () => 0,
@@ -87,12 +87,17 @@ function plus(a: Comparable, b: Comparable): Comparable {
 
 function fieldOf(record: unknown, name: string | number): Comparable {
   const value = (record as Record<string | number, unknown> | null | undefined)?.[name]
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string' || value instanceof Date) {
-    return value
+  switch (typeof value) {
+    case 'number':
+    case 'bigint':
+    case 'string':
+    case 'boolean':
+      return value
   }
+  if (value instanceof Date) return value
   throw new MillraceError('WINDOW_BAD_FIELD', {
     message: `The field ${String(name)} of a record is ${describe(value)}, which has no order.`,
-    fix: 'Aggregate a field that is a number, bigint, string or Date in all records, or filter the others out before.',
+    fix: 'Aggregate a field that is a number, bigint, string, boolean or Date in all records, or filter the others out before.',
   })
 }
 

@@ -126,23 +126,28 @@ class BoundCustomTrigger implements WindowTrigger {
   }
 
   onElement(value: unknown, timestamp: number, window: TimeWindow): TriggerResult {
-    return this.#trigger.onElement(value as never, timestamp, window, this.#context)
+    return this.#trigger.onElement(value as never, timestamp, copyOf(window), this.#context)
   }
 
   onEventTime(timestamp: number, window: TimeWindow): TriggerResult {
-    return this.#trigger.onEventTime(timestamp, window, this.#context)
+    return this.#trigger.onEventTime(timestamp, copyOf(window), this.#context)
   }
 
   onProcessingTime(timestamp: number, window: TimeWindow): TriggerResult {
-    return this.#trigger.onProcessingTime(timestamp, window, this.#context)
+    return this.#trigger.onProcessingTime(timestamp, copyOf(window), this.#context)
   }
 
   onMerge(window: TimeWindow): void {
-    this.#trigger.onMerge?.(window, this.#context)
+    this.#trigger.onMerge?.(copyOf(window), this.#context)
   }
 
   clear(window: TimeWindow): void {
-    this.#trigger.clear?.(window, this.#context)
+    this.#trigger.clear?.(copyOf(window), this.#context)
     for (const handle of Object.values(this.#handles)) handle.clear()
   }
+}
+
+/** The operator has one window object for all; user code may keep what it gets. */
+function copyOf({ start, end }: TimeWindow): TimeWindow {
+  return { start, end }
 }

@@ -40,6 +40,8 @@ export interface Span {
 
 const nowhere: Span = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, panes: [] }
 const SPANS = 64
+/** So many panes are always worth keeping. */
+const FEWEST_UNUSED = 4
 
 /**
  * Tumbling and sliding windows in event time with the default trigger, over columns: a key is a dense slot, a pane holds
@@ -58,6 +60,7 @@ export class PaneAggregateOperator implements Operator {
   readonly #spans: (Span | undefined)[] = new Array(SPANS).fill(undefined)
   readonly #plan: PanePlan
   readonly #panes = new Map<number, Pane>()
+  /** Kept for the next spans, at most twice as many as have gone at once lately: a burst must not hold memory for ever. */
   readonly #unused: Pane[] = []
   /** Ends of windows over shared panes that have yet to fire. */
   readonly #pendingEnds = new Set<number>()
@@ -315,12 +318,14 @@ export class PaneAggregateOperator implements Operator {
   #dispose(): void {
     const { geometry, allowedLateness } = this.#plan
     let next = Number.POSITIVE_INFINITY
+    let gone = 0
     for (const pane of this.#panes.values()) {
       const goneAt = lastWindowEnd(geometry, pane.start) - 1 + allowedLateness
       if (goneAt <= this.#watermark) {
         pane.clear()
         this.#panes.delete(pane.start)
         this.#unused.push(pane)
+        gone++
       } else {
         next = Math.min(next, goneAt)
         if (!pane.hasFired && !geometry.shared) next = Math.min(next, pane.start + geometry.size - 1)
@@ -328,6 +333,8 @@ export class PaneAggregateOperator implements Operator {
     }
     for (const end of this.#pendingEnds) next = Math.min(next, end - 1)
     this.#nextTime = next
+    const kept = Math.max(2 * gone, FEWEST_UNUSED)
+    if (gone > 0 && this.#unused.length > kept) this.#unused.length = kept
   }
 }
 
