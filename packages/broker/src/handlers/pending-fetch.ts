@@ -100,7 +100,8 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     for (const { partition, offset, currentLeaderEpoch } of targets) {
       if (!partition || partition.isDeleted || epochError(currentLeaderEpoch) !== ErrorCode.NONE) return true
       const { log } = partition
-      if (offset < log.logStartOffset || offset > log.endOffset || log.state !== 'online') return true
+      // One that takes no more writes can still be read; at its end a fetch waits, or its client would ask without a pause.
+      if (offset < log.logStartOffset || offset > log.endOffset || log.state === 'closed') return true
       if (offset >= log.highWatermark) continue
       if (minBytes === 1) return true
       bytes += log.read(offset, minBytes).size

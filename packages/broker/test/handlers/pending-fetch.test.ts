@@ -1,0 +1,60 @@
+import { ErrorCode, type Fetch, type FetchRequest } from '@millrace/kafka'
+import { ManualClock } from '@millrace/testing'
+import { expect, test } from 'vitest'
+import type { FetchTarget } from '../../src/handlers/fetch-session.ts'
+import { PendingFetch } from '../../src/handlers/pending-fetch.ts'
+import type { Exchange } from '../../src/handlers/registry.ts'
+import type { LogConfig } from '../../src/log/index.ts'
+import { Partition } from '../../src/metadata/partition.ts'
+import type { Topic, TopicCatalog } from '../../src/metadata/topic-catalog.ts'
+import { BufferPool } from '../../src/net/buffer-pool.ts'
+import { makeBatch, openLog } from '../log/fixture.ts'
+
+const maxWaitMs = 500
+
+/** A fetch of a log at `offset`; `answers` counts how often it was answered. */
+function fetchFrom(partition: Partition, offset: number, clock: ManualClock) {
+  const target: FetchTarget = {
+    topic: 't',
+    topicId: new Uint8Array(16),
+    index: 0,
+    offset,
+    maxBytes: 100_000,
+    currentLeaderEpoch: -1,
+    partition,
+    toldHighWatermark: -1,
+    toldLogStartOffset: -1,
+  }
+  const seen = { answers: 0 }
+  const exchange = {
+    version: 12,
+    client: { onClose: () => () => {} },
+    stream: () => void seen.answers++,
+  } as unknown as Exchange<typeof Fetch>
+  const services = {
+    topics: {} as TopicCatalog,
+    timers: clock,
+    pool: new BufferPool(0),
+    maxBytes: 1_000_000,
+  }
+  const context = { sessionId: 0, targets: [target], isIncremental: false, answered: () => {} }
+  new PendingFetch({ maxWaitMs, minBytes: 1 } as FetchRequest, exchange, services, context).begin()
+  return seen
+}
+
+test('a fetch at the end of a log that takes no more writes waits; one of what is there does not', async () => {
+  const clock = new ManualClock()
+  const opening = openLog({ clock, config: { flush: 'sync' } satisfies Partial<LogConfig> })
+  await clock.settle()
+  const { log } = await opening
+  log.append(makeBatch(), { leaderEpoch: 0 })
+  await clock.settle()
+  log.writeFailed(new Error('the disk is gone'))
+  expect([log.state, log.highWatermark, log.read(1, 100).errorCode]).toEqual(['offline', 1, ErrorCode.NONE])
+  const partition = new Partition({} as Topic, 0, log)
+  expect(fetchFrom(partition, 0, clock).answers).toBe(1)
+  const waiting = fetchFrom(partition, 1, clock)
+  expect(waiting.answers).toBe(0)
+  clock.advance(maxWaitMs)
+  expect(waiting.answers).toBe(1)
+})
