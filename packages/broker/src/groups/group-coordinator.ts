@@ -49,6 +49,9 @@ export interface GroupListing {
   readonly state: string
 }
 
+/** By topic and partition. */
+export type CommittedOffsets = ReadonlyMap<string, ReadonlyMap<number, OffsetValue>>
+
 const noBytes = new Uint8Array(0)
 
 /** All groups of the broker: spreads them over the shards, one per partition of `__consumer_offsets`, as Kafka does. */
@@ -101,11 +104,12 @@ export class GroupCoordinator {
     })
   }
 
-  /** The committed offsets of a group by topic and partition; they are durable. */
-  async offsets(groupId: string): Promise<ReadonlyMap<string, ReadonlyMap<number, OffsetValue>>> {
+  /** What `read` makes of the committed offsets of a group, once all that it saw is durable. */
+  async readOffsets<T>(groupId: string, read: (offsets: CommittedOffsets) => T): Promise<T> {
     const runner = await this.#runnerFor(groupId)
     return runner.ask((reply) => {
-      reply(runner.shard.groups.get(groupId)?.offsets ?? new Map())
+      // Now, not when it is answered: by then commits may have come that are not durable.
+      reply(read(runner.shard.groups.get(groupId)?.offsets ?? new Map()))
       return []
     })
   }

@@ -5,7 +5,7 @@
  * `requireStable` (KIP-447) is always met.
  */
 import { ErrorCode, OffsetFetch } from '@millrace/kafka'
-import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { CommittedOffsets, GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { OffsetValue } from '../groups/group-records.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import { coordinate } from './coordinate.ts'
@@ -21,8 +21,11 @@ interface Wanted {
 const noTopicId = new Uint8Array(16)
 
 export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoordinator, topics: TopicCatalog): void {
-  async function offsetsOf(groupId: string, wanted: readonly Wanted[] | null, byId: boolean) {
-    const stored = await coordinate(groups.offsets(groupId))
+  function offsetsOf(groupId: string, wanted: readonly Wanted[] | null, byId: boolean) {
+    return coordinate(groups.readOffsets(groupId, (stored) => answersFrom(stored, wanted, byId)))
+  }
+
+  function answersFrom(stored: CommittedOffsets, wanted: readonly Wanted[] | null, byId: boolean) {
     const asked =
       wanted ??
       [...stored].flatMap(([name, partitions]): Wanted[] => {
