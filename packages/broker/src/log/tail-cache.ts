@@ -18,7 +18,8 @@ interface Block {
  */
 export class TailCacheBudget {
   readonly #limit: number
-  readonly #blocks: Block[] = []
+  /** In the order in which they came; those before `#first` have left. */
+  readonly #blocks: (Block | undefined)[] = []
   #first = 0
   #used = 0
 
@@ -38,7 +39,9 @@ export class TailCacheBudget {
   }
 
   #evict(): void {
-    const block = this.#blocks[this.#first++] as Block
+    const block = this.#blocks[this.#first] as Block
+    // The queue is cut only now and then: until then it must not hold what has left.
+    this.#blocks[this.#first++] = undefined
     this.#used -= block.bytes.byteLength
     block.owner.evicted(block)
     if (this.#first > 1024 && this.#first * 2 > this.#blocks.length) {
