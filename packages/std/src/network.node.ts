@@ -119,7 +119,8 @@ export const nodeNetwork: Network = {
       const server = net.createServer({ pauseOnConnect: true }, (accepted) => {
         adopt(accepted, accept)
       })
-      server.once('error', (cause: NodeJS.ErrnoException) => reject(translate(cause, `${host}:${port}`)))
+      // Stays for as long as the server does: a failed accept is an `error` too, and without a listener ends the process.
+      server.on('error', (cause: NodeJS.ErrnoException) => reject(translate(cause, `${host}:${port}`)))
       server.listen({ host, port }, () => {
         const address = server.address() as net.AddressInfo
         const listener: Listener = {
