@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import {
   type Api,
+  ApiVersions,
   attributes,
   baseOffset,
   baseSequence,
   batchSize,
   CreateTopics,
   FindCoordinator,
+  InitProducerId,
   iterateRecords,
   JoinGroup,
   type JoinGroupRequestInput,
@@ -139,6 +141,18 @@ export class Conversation {
     }
   }
 
+  /** Sends a request that has no answer, and keeps whether the broker goes on with the connection. */
+  async post<A extends Api>(label: string, api: A, version: number, body: RequestInputOf<A>): Promise<void> {
+    const client = await RawClient.connect({ port: this.#port })
+    client.post(api, version, body)
+    const goesOn = await client.call(ApiVersions, 0, {}).then(
+      () => true,
+      () => false,
+    )
+    this.note(`${label} (${api.name} v${version})`, goesOn ? 'goes on' : 'closed')
+    client.close()
+  }
+
   /** Asks without keeping the answer. */
   async tell<A extends Api>(api: A, version: number, body: RequestInputOf<A>, from = 'first'): Promise<ResponseOf<A>> {
     return (await this.client(from)).call(api, version, body)
@@ -200,6 +214,12 @@ export class Conversation {
     })
     await this.until(JoinGroup, 5, joinRequest(groupId, { memberId: 'nobody' }), ({ errorCode }) => errorCode === 25)
     return groupId
+  }
+
+  /** An idempotent producer's id, once the broker gives some out. */
+  async producerId(): Promise<number> {
+    const request = { transactionalId: null, transactionTimeoutMs: 0 }
+    return (await this.until(InitProducerId, 5, request, ({ errorCode }) => errorCode === 0)).producerId
   }
 
   #normalise(value: unknown, field: string): unknown {

@@ -304,6 +304,7 @@ export const topicSequences: Sequence[] = [
       await talk.ask('no groups', FindCoordinator, 6, { coordinatorKeys: [], keyType: 0 })
       await talk.ask('unknown type', FindCoordinator, 6, { coordinatorKeys: ['x'], keyType: 9 })
       await talk.ask('unknown type in an old version', FindCoordinator, 3, { key: 'x', keyType: 9 })
+      await talk.producerId()
       await talk.ask('an id', InitProducerId, 5, { transactionalId: null, transactionTimeoutMs: 1 })
       await talk.ask('another id', InitProducerId, 0, { transactionalId: null, transactionTimeoutMs: 0 })
       await talk.ask('an id with an epoch', InitProducerId, 4, {

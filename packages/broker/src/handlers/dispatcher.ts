@@ -166,6 +166,10 @@ class RequestExchange implements Exchange {
     this.#slot.skip()
   }
 
+  abort(reason: string): void {
+    this.#slot.abort(reason)
+  }
+
   fail(cause: unknown): void {
     if (this.client.isClosed) return
     try {

@@ -3,11 +3,12 @@
  *
  * Batches stay bytes: they are checked, their offsets patched in place, and written. All requests that one read from a
  * socket brought are appended together, one write per partition, and share an fsync with all others that wait. The answer
- * comes when the records are durable (acks 1 and -1 are the same on one node); acks=0 has no answer.
+ * comes when the records are durable (acks 1 and -1 are the same on one node); acks=0 has no answer, but a failure closes
+ * the connection.
  *
  * Versions 0 to 2 are advertised and refused (KAFKA-18659). Version 13 uses topic ids. Transactions are not served.
  */
-import { ErrorCode, Produce, type ProduceRequest, type ProduceResponseInput } from '@millrace/kafka'
+import { ErrorCode, errorByCode, Produce, type ProduceRequest, type ProduceResponseInput } from '@millrace/kafka'
 import type { AppendResult } from '../log/append.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
@@ -104,7 +105,20 @@ class PendingProduce {
     this.#open--
     if (this.#open > 0) return
     if (this.acknowledges) this.#exchange.respond({ responses: this.#responses })
-    else this.#exchange.skip()
+    else this.#endUnacknowledged()
+  }
+
+  /** Who wants no answer learns of a failure by the end of its connection, and looks for new metadata (as in Kafka). */
+  #endUnacknowledged(): void {
+    for (const { name, partitionResponses } of this.#responses) {
+      for (const { index, errorCode = ErrorCode.NONE } of partitionResponses) {
+        if (errorCode === ErrorCode.NONE) continue
+        const reason = `its produce with acks=0 to partition ${index} of ${name || 'a topic'} failed with ${errorByCode(errorCode).name}`
+        this.#exchange.abort(reason)
+        return
+      }
+    }
+    this.#exchange.skip()
   }
 
   #beginTopic({ partitionData }: TopicData, topic: Topic | undefined, byId: boolean): PartitionAnswer[] {

@@ -15,6 +15,8 @@ export interface Exchange<A extends Api = Api> {
   stream(stream: ResponseStream): void
   /** No answer is expected. */
   skip(): void
+  /** The request cannot be answered: closes the connection and says why in the log. */
+  abort(reason: string): void
   /** Answers that the handler failed, and logs the cause. */
   fail(cause: unknown): void
 }
