@@ -6,6 +6,8 @@ export interface CliContext {
   readonly stdin: AsyncIterable<Uint8Array>
   /** Writes a line to stdout: results, and nothing else. */
   print(line: string): void
+  /** Resolves when whoever reads stdout has caught up: what prints much waits for it. */
+  printed(): Promise<void>
   /** Writes a line to stderr: progress, warnings, errors. */
   note(line: string): void
   /** The folder that relative paths start from. */

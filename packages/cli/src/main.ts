@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { hostSystem } from '@millrace/std'
 import type { CliContext } from './context.ts'
 import { runCli } from './program.ts'
@@ -21,6 +22,10 @@ const context: CliContext = {
   system: hostSystem,
   stdin: process.stdin,
   print: (line) => void process.stdout.write(`${line}\n`),
+  printed: async () => {
+    if (process.stdout.writableNeedDrain)
+      await once(process.stdout, 'drain', { signal: stopping.signal }).catch(() => {})
+  },
   note: (line) => void process.stderr.write(`${line}\n`),
   cwd: process.cwd(),
   env: process.env,

@@ -25,9 +25,12 @@ export async function cli(args: readonly string[], input: CliInput = {}): Promis
     system: hostSystem,
     stdin: chunks(input.stdin ?? ''),
     print: (line) => {
-      out.push(line)
-      input.onLine?.(line)
+      for (const each of line.split('\n')) {
+        out.push(each)
+        input.onLine?.(each)
+      }
     },
+    printed: () => Promise.resolve(),
     note: (line) => err.push(line),
     cwd: input.cwd ?? process.cwd(),
     env: {},

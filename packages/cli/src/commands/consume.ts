@@ -111,7 +111,8 @@ async function printRecords(consumer: KafkaConsumer, options: ConsumeOptions, co
     if (quiet <= 0) break
     const polled = await poll(consumer, Math.min(pollMs, quiet), context.stopping)
     const records = polled.slice(0, wanted - printed)
-    for (const record of records) context.print(print(record))
+    if (records.length > 0) context.print(records.map(print).join('\n'))
+    await context.printed()
     printed += records.length
     if (records.length > 0) {
       lastAt = clock.monotonic()

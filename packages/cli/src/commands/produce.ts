@@ -53,6 +53,7 @@ export function addProduce(program: Command, context: CliContext): void {
       maxBlockMs: 5_000,
     })
     let count = 0
+    const unacknowledged: Promise<unknown>[] = []
     try {
       for await (const lines of linesOf(until(context.stopping, input))) {
         const sent = lines.map((line) =>
@@ -64,9 +65,16 @@ export function addProduce(program: Command, context: CliContext): void {
             headers,
           }),
         )
-        await Promise.all(sent)
+        const acknowledged = Promise.all(sent)
+        // Awaited later: until then a failure must not count as one that nobody handles.
+        acknowledged.catch(() => {})
+        unacknowledged.push(acknowledged)
+        // Few lines come from somebody who types, and who should learn of a failure before the next.
+        if (lines.length < fewLines) await Promise.all(unacknowledged.splice(0))
+        else if (unacknowledged.length === mostChunks) await unacknowledged.shift()
         count += lines.length
       }
+      await Promise.all(unacknowledged)
     } finally {
       await producer.close()
     }
@@ -78,6 +86,10 @@ export function addProduce(program: Command, context: CliContext): void {
     'millrace produce orders --key-separator : --file orders.txt --bootstrap kafka.example.com:9092',
   ])
 }
+
+/** Pieces of input (64 KiB of a file) that may wait for their acknowledgement. */
+const mostChunks = 32
+const fewLines = 10
 
 /** Whole lines of it are in memory, never the file. A folder can be opened, but not read. */
 async function openFile(file: string, cwd: string): Promise<AsyncIterable<Uint8Array>> {

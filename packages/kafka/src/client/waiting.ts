@@ -85,7 +85,7 @@ export async function retry<T>(options: RetryOptions, attempt: (remainingMs: num
 export function timedOut(what: string, timeoutMs: number, cause?: unknown): ClientTimeoutError {
   const last = cause === undefined ? '' : ` Last: ${reasonOf(cause)}`
   return new ClientTimeoutError('KAFKA_TIMEOUT', {
-    message: `${what} did not succeed within ${timeoutMs} ms.${last}`,
+    message: `${what} did not succeed within ${Math.round(timeoutMs)} ms.${last}`,
     fix: 'Check that the brokers are up and reachable under the names they advertise.',
     cause,
   })
