@@ -104,7 +104,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
       if (offset < log.logStartOffset || offset > log.endOffset || log.state === 'closed') return true
       if (offset >= log.highWatermark) continue
       if (minBytes === 1) return true
-      bytes += log.read(offset, minBytes).size
+      bytes += log.bytesFrom(offset, minBytes - bytes)
       if (bytes >= minBytes) return true
     }
     return false

@@ -94,6 +94,28 @@ export class LogReader {
     }
   }
 
+  /**
+   * Bytes of the batches from the one that contains `offset` on, below `upTo`: counted by the indexes, not read. It may
+   * stop at `enough`; where a file cannot be read, there is enough to tell.
+   */
+  count(offset: number, upTo: number, enough: number): number {
+    if (offset >= upTo) return 0
+    let bytes = 0
+    for (let at = this.#segments.indexOf(offset); bytes < enough; at++) {
+      const segment = this.#segments.at(at)
+      if (!segment || segment.baseOffset >= upTo) break
+      try {
+        const from = offset > segment.baseOffset ? this.#positionOf(segment, offset) : 0
+        const to = upTo < segment.endOffset ? segment.positionOf(upTo) : segment.size
+        bytes += to - from
+      } catch (cause) {
+        this.failed(segment.file.path, offset, cause)
+        return enough
+      }
+    }
+    return bytes
+  }
+
   #readFile(
     segment: Segment,
     offset: number,

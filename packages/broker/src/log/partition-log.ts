@@ -246,6 +246,11 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     return this.#reader.read(offset, maxBytes, Math.min(options.upTo ?? this.highWatermark, this.endOffset), options)
   }
 
+  /** About how many bytes {@link read} would find from `offset` on, if it were not limited; it may stop counting at `enough`. */
+  bytesFrom(offset: number, enough: number): number {
+    return this.#reader.count(offset, this.highWatermark, enough)
+  }
+
   /** ListOffsets: see {@link lookUpOffset}. */
   offsetForTimestamp(timestamp: number): TimestampOffset {
     const { highWatermark, logStartOffset } = this

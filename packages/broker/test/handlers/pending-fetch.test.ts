@@ -13,7 +13,7 @@ import { makeBatch, openLog } from '../log/fixture.ts'
 const maxWaitMs = 500
 
 /** A fetch of a log at `offset`; `answers` counts how often it was answered. */
-function fetchFrom(partition: Partition, offset: number, clock: ManualClock) {
+function fetchFrom(partition: Partition, offset: number, clock: ManualClock, minBytes = 1) {
   const target: FetchTarget = {
     topic: 't',
     topicId: new Uint8Array(16),
@@ -38,20 +38,46 @@ function fetchFrom(partition: Partition, offset: number, clock: ManualClock) {
     maxBytes: 1_000_000,
   }
   const context = { sessionId: 0, targets: [target], isIncremental: false, answered: () => {} }
-  new PendingFetch({ maxWaitMs, minBytes: 1 } as FetchRequest, exchange, services, context).begin()
+  new PendingFetch({ maxWaitMs, minBytes } as FetchRequest, exchange, services, context).begin()
   return seen
 }
 
-test('a fetch at the end of a log that takes no more writes waits; one of what is there does not', async () => {
-  const clock = new ManualClock()
-  const opening = openLog({ clock, config: { flush: 'sync' } satisfies Partial<LogConfig> })
+async function openPartition(clock: ManualClock, config: Partial<LogConfig> = {}) {
+  const opening = openLog({ clock, config: { flush: 'sync', ...config } })
   await clock.settle()
   const { log } = await opening
+  return { log, partition: new Partition({} as Topic, 0, log) }
+}
+
+test.each([
+  ['in one segment', {}],
+  ['in segments of their own', { segmentBytes: 1_500 }],
+])('a fetch waits until there are minBytes, however many batches that takes, %s', async (_where, config) => {
+  const clock = new ManualClock()
+  const { log, partition } = await openPartition(clock, config)
+  const append = async () => {
+    log.append(makeBatch({ bytes: 1_000 }), { leaderEpoch: 0 })
+    await clock.settle()
+    partition.changed()
+  }
+  await append()
+  const size = log.read(0, 1).size
+  const waiting = fetchFrom(partition, 0, clock, 2 * size + 1)
+  const next = fetchFrom(partition, 1, clock, size + 1)
+  await append()
+  expect([waiting.answers, next.answers]).toEqual([0, 0])
+  await append()
+  expect([waiting.answers, next.answers]).toEqual([1, 1])
+  expect([log.bytesFrom(0, 1e9), log.bytesFrom(2, 1e9), log.bytesFrom(3, 1e9)]).toEqual([3 * size, size, 0])
+})
+
+test('a fetch at the end of a log that takes no more writes waits; one of what is there does not', async () => {
+  const clock = new ManualClock()
+  const { log, partition } = await openPartition(clock)
   log.append(makeBatch(), { leaderEpoch: 0 })
   await clock.settle()
   log.writeFailed(new Error('the disk is gone'))
   expect([log.state, log.highWatermark, log.read(1, 100).errorCode]).toEqual(['offline', 1, ErrorCode.NONE])
-  const partition = new Partition({} as Topic, 0, log)
   expect(fetchFrom(partition, 0, clock).answers).toBe(1)
   const waiting = fetchFrom(partition, 1, clock)
   expect(waiting.answers).toBe(0)
