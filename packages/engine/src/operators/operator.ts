@@ -16,6 +16,8 @@ import type { ProcessingTimeService } from '../time/processing-time.ts'
 export interface Operator {
   /** For messages and metrics: `window (5 s) count`. */
   readonly name: string
+  /** Records that came too late for their windows and had no side output to go to. Absent: it has no windows. */
+  readonly numLateRecordsDropped?: number
   open(context: OperatorContext): void
   processBatch(batch: Batch, input: number): void
   processWatermark(timestamp: number, input: number): void

@@ -7,6 +7,8 @@ export class OperatorMetrics {
   numRecordsOut = 0
   /** The watermark that reached the operator last, in ms; -Infinity before the first. */
   currentInputWatermark = Number.NEGATIVE_INFINITY
+  /** Records that a window operator has dropped because they came too late; undefined for other operators. */
+  numLateRecordsDropped: (() => number | undefined) | undefined
   /** Records of a source that have not been read yet; undefined where that is not known. */
   pendingRecords: (() => number | undefined) | undefined
 
@@ -25,6 +27,8 @@ export interface OperatorMetricsSnapshot {
   readonly parallelism: number
   readonly numRecordsIn: number
   readonly numRecordsOut: number
+  /** Windows: records that came too late and had no side output to go to. 0 for other operators. */
+  readonly numLateRecordsDropped: number
   /** The smallest of its subtasks, in ms; -Infinity before the first, Infinity after the last. */
   readonly currentInputWatermark: number
   /** Sources: records that have not been read yet (the lag), or undefined where that is not known. */
@@ -50,6 +54,7 @@ export function summarize(all: readonly OperatorMetrics[], sinkIds: ReadonlySet<
         parallelism: subtasks.length,
         numRecordsIn: subtasks.reduce((sum, each) => sum + each.numRecordsIn, 0),
         numRecordsOut: subtasks.reduce((sum, each) => sum + each.numRecordsOut, 0),
+        numLateRecordsDropped: subtasks.reduce((sum, each) => sum + (each.numLateRecordsDropped?.() ?? 0), 0),
         currentInputWatermark: Math.min(...subtasks.map((each) => each.currentInputWatermark)),
         pendingRecords: totalPending(subtasks),
       }),

@@ -112,6 +112,7 @@ export class OperatorChain {
     } else {
       operator = this.#environment.createOperator(step)
     }
+    metrics.numLateRecordsDropped = () => operator.numLateRecordsDropped
     // Its place is before its readers, which are built with its output.
     const at = this.#operators.length
     this.#operators.push(undefined as never)

@@ -152,7 +152,7 @@ describe('late records', () => {
     const operator = new WindowOperator({ name: 'test', window, keyOf: () => 1 })
     const h = new OperatorHarness(operator)
     h.watermark(50).push([sale('a', 1), 3], [sale('a', 1), 55])
-    expect(operator.lateRecordsDropped).toBe(1)
+    expect(operator.numLateRecordsDropped).toBe(1)
     expect(h.take()).toEqual([])
   })
 

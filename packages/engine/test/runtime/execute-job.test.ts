@@ -7,6 +7,7 @@ import {
   tumbling,
   UserFunctionError,
   valueState,
+  type WatermarkOptions,
   type WindowCount,
 } from '@millrace/engine'
 import { hostSystem, MillraceError, type System } from '@millrace/std'
@@ -52,6 +53,33 @@ describe('a bounded job', () => {
     expect(byName.get('tumbling window (3 s) count')).toMatchObject({ numRecordsIn: 10, numRecordsOut: 8 })
     expect(result.metrics.pendingRecords).toBe(0)
     expect(result.metrics.currentWatermark).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('counts the records that come too late, over panes as over anything else', async () => {
+    const events = [1, 2, 50, 3, 4, 60].map((at) => ({ at }))
+    const marked: WatermarkOptions<{ at: number }> = {
+      timestamp: 'at',
+      generator: () => ({
+        onEvent: (_event, at, output) => output.emitWatermark(at),
+        onPeriodicEmit: () => {},
+      }),
+    }
+    const handle = await executeJob(
+      job('late', (env) => {
+        const stream = env.fromCollection(events, { watermarks: marked }).keyBy(() => 'all')
+        stream.window(tumbling('10 ms')).count().name('panes').sinkTo(collectSink())
+        stream
+          .window(tumbling('10 ms'))
+          .process({ process: (_context, values) => [values.length] })
+          .name('general')
+          .sinkTo(collectSink())
+      }),
+    )
+    const { operators } = (await handle.result).metrics
+    const late = operators.flatMap(({ name, numLateRecordsDropped }) =>
+      name === 'panes' || name === 'general' ? [numLateRecordsDropped] : [],
+    )
+    expect(late).toEqual([2, 2])
   })
 
   it('gives each side output and each branch its records', async () => {

@@ -69,8 +69,7 @@ export class PaneAggregateOperator implements Operator {
   #nextTime = Number.POSITIVE_INFINITY
   #context!: OperatorContext
   #buffers!: OutputBuffers
-  /** Records that came too late and went to no side output. */
-  lateRecordsDropped = 0
+  numLateRecordsDropped = 0
 
   constructor(plan: PanePlan) {
     this.name = plan.name
@@ -152,7 +151,7 @@ export class PaneAggregateOperator implements Operator {
   refuse(value: unknown, timestamp: number, index: number): void {
     if (timestamp + this.#plan.allowedLateness > this.#watermark) return
     if (this.#plan.lateTag === undefined) {
-      this.lateRecordsDropped++
+      this.numLateRecordsDropped++
       return
     }
     this.#buffers.index = index

@@ -36,7 +36,7 @@ export class WindowOperator implements Operator, TimerHandler {
   readonly #eventTime: boolean
   readonly #needsTimestamp: boolean
   #runtime!: Runtime
-  #lateRecordsDropped = 0
+  #numLateRecordsDropped = 0
 
   constructor(options: WindowOperatorOptions) {
     this.name = options.name
@@ -50,9 +50,8 @@ export class WindowOperator implements Operator, TimerHandler {
       assigner.kind === 'global' ? trigger?.kind === 'continuousEventTime' : assigner.time === 'event'
   }
 
-  /** Records that came too late and had no side output to go to. */
-  get lateRecordsDropped(): number {
-    return this.#lateRecordsDropped
+  get numLateRecordsDropped(): number {
+    return this.#numLateRecordsDropped
   }
 
   open(context: OperatorContext): void {
@@ -152,7 +151,7 @@ export class WindowOperator implements Operator, TimerHandler {
     const { allowedLateness, lateTag } = this.#definition
     const { timers, buffers } = this.#runtime
     if (!this.#eventTime || timestamp + allowedLateness > timers.currentWatermark) return
-    if (lateTag === undefined) this.#lateRecordsDropped++
+    if (lateTag === undefined) this.#numLateRecordsDropped++
     else buffers.side(lateTag, value, timestamp)
   }
 
