@@ -64,7 +64,7 @@ function skipString(data: Uint8Array, at: number, end: number): number {
 }
 
 /** The position after the object or array that begins at `at`, or -1 when it does not end. */
-export function skipNested(data: Uint8Array, at: number, end: number): number {
+function skipNested(data: Uint8Array, at: number, end: number): number {
   let depth = 0
   for (let p = at; p < end; p++) {
     const c = data[p] as number

@@ -226,7 +226,7 @@ function windowProcess(fn: AnyProcessWindowFunction, where: string): WindowProce
 }
 
 /** `tumbling window (5 s)`. */
-export function describeWindows(assigner: WindowAssigner): string {
+function describeWindows(assigner: WindowAssigner): string {
   const time = assigner.time === 'processing' ? ', processing time' : ''
   switch (assigner.kind) {
     case 'tumbling':

@@ -97,7 +97,7 @@ return function chain(operator, batch, output) {
 }
 
 /** Undefined when a field's type is known at run time only. */
-export function schemaOf(row: FieldRow): Schema | undefined {
+function schemaOf(row: FieldRow): Schema | undefined {
   const fields: Field[] = []
   for (const { name, type, nullable, source } of row.fields) {
     if (type === 'unknown' || type === 'null') return undefined

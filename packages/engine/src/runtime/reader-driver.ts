@@ -35,7 +35,7 @@ const monotonous: WatermarkStrategy<unknown> = {
 const none: WatermarkStrategy<unknown> = { ...monotonous, generator: { kind: 'none' } }
 
 /** Event time and watermarks of a source step: what the job says, else what the source offers. */
-export function strategyOf(step: SourceStep): WatermarkStrategy<unknown> {
+function strategyOf(step: SourceStep): WatermarkStrategy<unknown> {
   return step.node.watermarks ?? (step.node.source.defaultWatermarks === 'monotonous' ? monotonous : none)
 }
 

@@ -9,26 +9,10 @@ export function defaultMaxParallelism(parallelism: number): number {
 
 /** The key group of a key: what decides which subtask owns it, and under which its state is snapshotted. */
 export function keyGroupOf(key: unknown, maxParallelism: number): number {
-  return keyGroupOfHash(hashKey(key), maxParallelism)
-}
-
-export function keyGroupOfHash(hash: number, maxParallelism: number): number {
-  return murmur(hash) % maxParallelism
+  return murmur(hashKey(key)) % maxParallelism
 }
 
 /** The subtask that owns a key group. */
 export function subtaskOfKeyGroup(keyGroup: number, parallelism: number, maxParallelism: number): number {
   return Math.floor((keyGroup * parallelism) / maxParallelism)
-}
-
-/** The key groups that a subtask owns: from `start`, to `end` excluded. */
-export function keyGroupRange(
-  subtask: number,
-  parallelism: number,
-  maxParallelism: number,
-): { readonly start: number; readonly end: number } {
-  return {
-    start: Math.ceil((subtask * maxParallelism) / parallelism),
-    end: Math.ceil(((subtask + 1) * maxParallelism) / parallelism),
-  }
 }

@@ -82,7 +82,7 @@ function hashBigint(value: bigint): number {
   return hash
 }
 
-export function hashString(value: string): number {
+function hashString(value: string): number {
   let hash = 0
   for (let i = 0; i < value.length; i++) hash = (Math.imul(hash, 31) + value.charCodeAt(i)) | 0
   return hash

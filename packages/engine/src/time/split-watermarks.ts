@@ -34,10 +34,6 @@ export class SplitWatermarks {
     }
   }
 
-  get current(): number {
-    return this.#emitter.current
-  }
-
   addSplit(splitId: string): void {
     if (this.#splits.has(splitId)) return
     this.#splits.set(splitId, new SplitOutput(this.#createGenerator(), () => this.#combine()))

@@ -16,10 +16,6 @@ export class WatermarkEmitter implements WatermarkOutput {
     return this.#current
   }
 
-  get idle(): boolean {
-    return this.#idle
-  }
-
   emitWatermark(timestamp: number): void {
     if (!(timestamp > this.#current)) return
     this.#current = timestamp

@@ -59,6 +59,6 @@ export function lastWindowEnd(geometry: PaneGeometry, start: number): number {
   return (geometry.shared ? latestWindow(geometry, start) : start) + geometry.size
 }
 
-export function greatestCommonDivisor(a: number, b: number): number {
+function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b)
 }
