@@ -72,11 +72,13 @@ export class KafkaProducer {
    * is no need to wait for one before the next.
    *
    * @throws {ProduceError} when it was not written; says whether a retry makes sense
-   * @throws {MillraceError} KAFKA_RECORD_TOO_LARGE, KAFKA_UNKNOWN_PARTITION, KAFKA_TIMEOUT (no metadata or memory in `maxBlockMs`)
+   * @throws {MillraceError} KAFKA_RECORD_TOO_LARGE, KAFKA_UNKNOWN_PARTITION, KAFKA_INVALID_TIMESTAMP, KAFKA_TIMEOUT (no
+   *   metadata or memory in `maxBlockMs`)
    */
   send(record: ProducerRecord): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       const timestamp = record.timestamp ?? this.#options.system.clock.now()
+      if (!(Number.isSafeInteger(timestamp) && timestamp >= 0)) throw invalidTimestamp(record.topic, timestamp)
       this.#add(new RecordSend(record, timestamp, resolve, reject))
     })
   }
@@ -299,6 +301,14 @@ export class KafkaProducer {
 }
 
 type Send = RecordSend | ColumnSend
+
+/** A batch has no place for a fraction, and what is no number would become some other time without a word. */
+function invalidTimestamp(topic: string, timestamp: number): MillraceError {
+  return new MillraceError('KAFKA_INVALID_TIMESTAMP', {
+    message: `A record for ${topic} has the timestamp ${timestamp}.`,
+    fix: 'Give whole milliseconds since 1970, such as Date.now() or date.getTime() of a valid date.',
+  })
+}
 
 function hasPartition(metadata: TopicMetadata, { partition }: Send): boolean {
   return partition === undefined || metadata.partitions[partition] !== undefined

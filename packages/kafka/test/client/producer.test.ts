@@ -49,6 +49,14 @@ describe('KafkaProducer', () => {
     await system.run(producer.close())
   })
 
+  it.each([Number.NaN, 1.5, -1, Number.POSITIVE_INFINITY])('refuses the timestamp %d', async (timestamp) => {
+    const { system, cluster, producer } = await setUp()
+    const sent = producer.send({ topic: 't', value: 'a', timestamp })
+    await expect(sent).rejects.toMatchObject({ code: 'KAFKA_INVALID_TIMESTAMP' })
+    await system.run(producer.close())
+    expect(cluster.countOf(Produce)).toBe(0)
+  })
+
   it('lingers for a batch that is not full, and not for a flush', async () => {
     const { system, cluster, producer } = await setUp({ lingerMs: 100_000 })
     await system.run(producer.partitionsFor('t'))
