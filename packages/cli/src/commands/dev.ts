@@ -68,9 +68,12 @@ async function runAndRestart(path: string, bootstrap: string, options: DevOption
         if (!isStopped) context.note('The job has ended. It starts again when a file changes.')
         done()
       })
+      child.on('error', ({ message }) => {
+        context.note(`The job cannot be started: ${message}`)
+        done()
+      })
     })
     return {
-      ended,
       stop: async () => {
         isStopped = true
         child.kill('SIGTERM')
@@ -83,17 +86,22 @@ async function runAndRestart(path: string, bootstrap: string, options: DevOption
 
   let running = start()
   let restarts: Promise<void> = Promise.resolve()
-  const watcher = watchFolder(folder, timers, (changed) => {
-    context.note(`${changed} changed: starting the job again`)
-    restarts = restarts.then(async () => {
-      await running.stop()
-      if (!context.stopping.aborted) running = start()
+  try {
+    using _watcher = watchFolder(folder, timers, {
+      changed: (file) => {
+        context.note(`${file} changed: starting the job again`)
+        restarts = restarts.then(async () => {
+          await running.stop()
+          if (!context.stopping.aborted) running = start()
+        })
+      },
+      failed: ({ message }) => context.note(`Changes in ${folder} go unnoticed from now on: ${message}`),
     })
-  })
-  await stopped(context)
-  watcher.close()
-  await restarts
-  await running.stop()
+    await stopped(context)
+  } finally {
+    await restarts
+    await running.stop()
+  }
 }
 
 /** How long a job may take to end by itself. */
