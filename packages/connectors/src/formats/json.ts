@@ -63,6 +63,8 @@ function validatedJson(validator: StandardSchemaV1): Format<unknown> {
     decode: (data, start, length) => {
       const result = validate(parse(data, start, length))
       if (result instanceof Promise) {
+        // Nobody waits for it: what it fails with must not bring the process down.
+        result.catch(() => {})
         throw new FormatError('json', 'the validator answers with a promise; only synchronous ones can be used')
       }
       if (result.issues) {

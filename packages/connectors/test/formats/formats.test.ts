@@ -54,6 +54,15 @@ describe('formats', () => {
     expect(() => decode(format, '"x"')).toThrow('a.b: not a number')
   })
 
+  it('json refuses a validator that answers with a promise, whatever becomes of it', async () => {
+    const slow: StandardSchemaV1 = {
+      '~standard': { version: 1, vendor: 'test', validate: () => Promise.reject(new Error('unhandled')) },
+    }
+    expect(() => decode(json(slow), '1')).toThrow('answers with a promise')
+    // A rejection that nobody handles would be seen in this turn.
+    await new Promise(setImmediate)
+  })
+
   it('json with a light schema checks the fields and ignores the others', () => {
     const format = json(schema({ id: 'int32', name: 'string?', raw: 'bytes?' }))
     expectTypeOf(format).toEqualTypeOf<Format<{ id: number; name: string | null; raw: Uint8Array | null }>>()
