@@ -1,4 +1,5 @@
-import { executeJob, type JobResult } from '@millrace/engine'
+import { executeJob, type JobHandle, type JobResult } from '@millrace/engine'
+import type { TimerHandle } from '@millrace/std'
 import type { Command } from 'commander'
 import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
@@ -38,16 +39,31 @@ export function addRun(program: Command, context: CliContext): void {
     context.stopping.removeEventListener('abort', giveUp)
     if (!start.signal.aborted)
       context.note(options.json ? json({ event: 'running', job: handle.jobName }) : `${handle.jobName} runs`)
-    const stop = () => void handle.stop().catch(() => {})
-    if (context.stopping.aborted) stop()
-    context.stopping.addEventListener('abort', stop, { once: true })
-    const result = await handle.result
+    const result = await untilStopped(handle, context)
     context.note(options.json ? json(summaryOf(result)) : textOf(result))
   })
   withExamples(command, [
     'millrace run examples/word-count/word-count.ts',
     'millrace run job.ts --bootstrap kafka.example.com:9092',
   ])
+}
+
+/** Asked to stop, the job finishes what it has read, which takes long when its cluster does not answer. */
+async function untilStopped(handle: JobHandle, { stopping, note, system: { timers } }: CliContext): Promise<JobResult> {
+  let late: TimerHandle | undefined
+  const stop = () => {
+    handle.stop().catch(() => {})
+    late = timers.schedule(patienceMs, () =>
+      note('Still finishing what was read. Ctrl-C again, or another SIGTERM, ends it at once.'),
+    )
+  }
+  if (stopping.aborted) stop()
+  else stopping.addEventListener('abort', stop, { once: true })
+  try {
+    return await handle.result
+  } finally {
+    if (late) timers.cancel(late)
+  }
 }
 
 /** A job keeps trying to reach its cluster for a minute: whoever waits learns after a moment that nobody answers there. */
