@@ -1,5 +1,6 @@
 import { encodeResponse, ErrorCode, Produce, type ProduceRequest } from '@millrace/kafka'
 import type { AppendResult } from '../log/append.ts'
+import type { BatchRun } from '../log/batch-run.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { ResponseOrder, ResponseSlot } from '../net/response.ts'
 import type { AppendTarget, ProduceBatcher } from './produce-batcher.ts'
@@ -10,6 +11,14 @@ const beforeCorrelationId = 4
 const afterCorrelationId = 8
 /** Stands for the base offset in an encoded answer, to find it there. */
 const markedOffset = 0x1d_0c0b_0a09_0807
+const accepted: AppendResult = {
+  errorCode: ErrorCode.NONE,
+  baseOffset: -1,
+  lastOffset: -1,
+  logAppendTime: -1,
+  duplicate: false,
+  message: undefined,
+}
 
 /**
  * Produce requests of one connection that differ from the last decoded one in nothing but correlation id and records, as
@@ -56,10 +65,10 @@ export class RepeatedProduces implements RepeatedRequests {
       run = new ProduceRun(this.#request, this.#version, this.#partition, responses.open(), this.#onAppended)
       this.#run = run
     }
-    const size = end - this.#suffix.byteLength - recordsStart
-    const records = new Uint8Array(bytes.buffer, bytes.byteOffset + recordsStart, size)
     run.add(readInt32(bytes, start + beforeCorrelationId))
-    this.#batcher.add(this.#partition, records, run)
+    const { buffer, byteOffset } = bytes
+    const recordsEnd = end - this.#suffix.byteLength
+    this.#batcher.addRange(this.#partition, buffer, byteOffset + recordsStart, byteOffset + recordsEnd, run)
     return true
   }
 
@@ -100,6 +109,9 @@ class ProduceRun implements AppendTarget {
   readonly #partition: Partition
   readonly #slot: ResponseSlot
   readonly #correlationIds: number[] = []
+  /** The answers when all is well and nothing special. */
+  #answers: Uint8Array | undefined
+  /** What became of the batches when there is something to say of one of them. */
   readonly #results: AppendResult[] = []
   readonly #onAppended: () => void
 
@@ -123,51 +135,49 @@ class ProduceRun implements AppendTarget {
     this.#correlationIds.push(correlationId)
   }
 
-  appended(result: AppendResult): void {
-    this.#results.push(result)
-    if (this.#results.length < this.#correlationIds.length) return
+  appended(run: BatchRun, first: number, end: number): void {
     this.#onAppended()
-    let end = -1
-    for (const { lastOffset } of this.#results) end = Math.max(end, lastOffset + 1)
-    if (end > 0) this.#partition.log.whenFlushed(end, this)
+    if (run.allAccepted && run.logAppendTime === -1) this.#answers = this.#encodePlain(run, first, end)
+    else for (let i = first; i < end; i++) this.#results.push(run.result(i))
+    let flushed = -1
+    for (let i = first; i < end; i++) flushed = Math.max(flushed, run.lastOffset(i) + 1)
+    if (flushed > 0) this.#partition.log.whenFlushed(flushed, this)
     else this.flushed(ErrorCode.NONE)
   }
 
   /** All of them are durable, or may never be. */
   flushed(errorCode: number): void {
-    this.#slot.send(this.#encode(errorCode))
+    if (this.#answers && errorCode === ErrorCode.NONE) this.#slot.send([this.#answers])
+    else
+      this.#slot.send(
+        this.#correlationIds.flatMap((id, i) => this.#encodeFlushed(id, this.#results[i] ?? accepted, errorCode)),
+      )
   }
 
-  #encode(flushError: number): Uint8Array[] {
-    const results = this.#results
-    const plain = flushError === ErrorCode.NONE && results.every(isPlain)
-    if (!plain) {
-      return results.flatMap((result, i) => {
-        const errorCode = result.errorCode === ErrorCode.NONE ? flushError : result.errorCode
-        const baseOffset = errorCode === ErrorCode.NONE ? result.baseOffset : -1
-        return this.#encodeOne(this.#correlationIds[i] as number, { ...result, errorCode, baseOffset })
-      })
-    }
+  #encodePlain(run: BatchRun, first: number, end: number): Uint8Array {
     const model = this.#model()
     const offsetAt = markedPosition(model)
     const size = model.byteLength
-    const answers = Buffer.allocUnsafe(size * results.length)
-    let at = 0
-    for (let i = 0; i < results.length; i++) {
-      answers.set(model, at)
-      writeInt32(answers, at + beforeCorrelationId, this.#correlationIds[i] as number)
-      const { baseOffset } = results[i] as AppendResult
+    const answers = Buffer.allocUnsafe(size * (end - first)).fill(model)
+    for (let i = first, at = 0; i < end; i++, at += size) {
+      writeInt32(answers, at + beforeCorrelationId, this.#correlationIds[i - first] as number)
+      const baseOffset = run.baseOffset(i)
       writeInt32(answers, at + offsetAt, Math.floor(baseOffset / 0x1_0000_0000))
       writeInt32(answers, at + offsetAt + 4, baseOffset | 0)
-      at += size
     }
-    return [answers]
+    return answers
+  }
+
+  #encodeFlushed(correlationId: number, result: AppendResult, flushError: number): Uint8Array[] {
+    if (result.errorCode !== ErrorCode.NONE || flushError === ErrorCode.NONE) {
+      return this.#encodeOne(correlationId, result)
+    }
+    return this.#encodeOne(correlationId, { ...result, errorCode: flushError, baseOffset: -1 })
   }
 
   /** An answer without an error, whose correlation id and base offset are to be filled in. */
   #model(): Uint8Array {
-    const first = this.#results[0] as AppendResult
-    return Buffer.concat(this.#encodeOne(0, { ...first, baseOffset: markedOffset }))
+    return Buffer.concat(this.#encodeOne(0, { ...accepted, baseOffset: markedOffset }))
   }
 
   #encodeOne(correlationId: number, { errorCode, baseOffset, logAppendTime, message }: AppendResult): Uint8Array[] {
@@ -187,10 +197,6 @@ class ProduceRun implements AppendTarget {
       })),
     })
   }
-}
-
-function isPlain({ errorCode, logAppendTime }: AppendResult): boolean {
-  return errorCode === ErrorCode.NONE && logAppendTime === -1
 }
 
 function recordsOf(request: ProduceRequest): Uint8Array {

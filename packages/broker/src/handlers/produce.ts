@@ -9,7 +9,7 @@
  * Versions 0 to 2 are advertised and refused (KAFKA-18659). Version 13 uses topic ids. Transactions are not served.
  */
 import { ErrorCode, errorByCode, Produce, type ProduceRequest, type ProduceResponseInput } from '@millrace/kafka'
-import type { AppendResult } from '../log/append.ts'
+import type { BatchRun } from '../log/batch-run.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
 import { type AppendTarget, ProduceBatcher } from './produce-batcher.ts'
@@ -166,7 +166,8 @@ class PartitionAppend implements AppendTarget {
     this.index = index
   }
 
-  appended({ errorCode, baseOffset, lastOffset, logAppendTime, message }: AppendResult): void {
+  appended(run: BatchRun, i: number): void {
+    const { errorCode, baseOffset, lastOffset, logAppendTime, message } = run.result(i)
     const { log } = this.partition
     this.errorCode = errorCode
     this.baseOffset = baseOffset

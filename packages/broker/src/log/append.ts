@@ -52,64 +52,67 @@ export function rejected(errorCode: number, message: string): AppendResult {
 const records = new RecordIndex()
 
 /**
- * Judges the bytes that a producer sent for one partition: exactly one sound batch that the topic's rules allow.
- * Returns why not, or undefined. Changes nothing.
+ * Judges the bytes that a producer sent for one partition, `bytes[start, end)`: exactly one sound batch that the topic's
+ * rules allow. Returns why not, or undefined. Changes nothing.
  */
 export function checkRecords(
   bytes: Uint8Array,
+  start: number,
+  end: number,
   config: LogConfig,
   origin: 'client' | 'coordinator',
   now: number,
 ): AppendResult | undefined {
-  const check = validateBatch(bytes, 0, bytes.byteLength)
+  const check = validateBatch(bytes, start, end)
   if (check !== BatchCheck.ok) {
     // Sent again, these would fail again: unlike CORRUPT_MESSAGE, INVALID_RECORD tells clients not to try.
     const isFinal = check === BatchCheck.truncated || check === BatchCheck.badCount
     return rejected(isFinal ? ErrorCode.INVALID_RECORD : ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
   }
-  if (batchSize(bytes, 0) !== bytes.byteLength) {
+  const size = end - start
+  if (batchSize(bytes, start) !== size) {
     return rejected(ErrorCode.INVALID_RECORD, 'A produce request has exactly one record batch per partition.')
   }
-  if (bytes.byteLength > config.maxMessageBytes && origin === 'client') {
+  if (size > config.maxMessageBytes && origin === 'client') {
     return rejected(
       ErrorCode.MESSAGE_TOO_LARGE,
-      `The record batch takes ${bytes.byteLength} bytes, max.message.bytes is ${config.maxMessageBytes}.`,
+      `The record batch takes ${size} bytes, max.message.bytes is ${config.maxMessageBytes}.`,
     )
   }
-  if (bytes.byteLength > config.segmentBytes) {
+  if (size > config.segmentBytes) {
     return rejected(
       ErrorCode.RECORD_LIST_TOO_LARGE,
-      `The record batch takes ${bytes.byteLength} bytes, segment.bytes is ${config.segmentBytes}.`,
+      `The record batch takes ${size} bytes, segment.bytes is ${config.segmentBytes}.`,
     )
   }
-  return origin === 'client' ? checkClientRecords(bytes, config, now) : undefined
+  return origin === 'client' ? checkClientRecords(bytes, start, config, now) : undefined
 }
 
-function checkClientRecords(bytes: Uint8Array, config: LogConfig, now: number): AppendResult | undefined {
-  const count = recordCount(bytes, 0)
-  if (count === 0 || lastOffsetDelta(bytes, 0) !== count - 1) {
+function checkClientRecords(bytes: Uint8Array, at: number, config: LogConfig, now: number): AppendResult | undefined {
+  const count = recordCount(bytes, at)
+  if (count === 0 || lastOffsetDelta(bytes, at) !== count - 1) {
     return rejected(ErrorCode.INVALID_RECORD, `The record count ${count} and the offsets of the batch do not agree.`)
   }
-  if (isControl(bytes, 0)) return rejected(ErrorCode.INVALID_RECORD, 'Clients do not write control records.')
-  if (isTransactional(bytes, 0)) {
+  if (isControl(bytes, at)) return rejected(ErrorCode.INVALID_RECORD, 'Clients do not write control records.')
+  if (isTransactional(bytes, at)) {
     return rejected(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'Transactions are not served.')
   }
-  if (producerId(bytes, 0) !== NO_PRODUCER_ID && baseSequence(bytes, 0) < 0) {
+  if (producerId(bytes, at) !== NO_PRODUCER_ID && baseSequence(bytes, at) < 0) {
     return rejected(ErrorCode.INVALID_RECORD, 'A batch with a producer id needs a sequence number.')
   }
-  if (isLogAppendTime(bytes, 0)) {
+  if (isLogAppendTime(bytes, at)) {
     return rejected(ErrorCode.INVALID_TIMESTAMP, 'A log append time is set by the broker, not by the producer.')
   }
   if (config.messageTimestampType === 'CreateTime') {
-    const refusal = checkTimestamps(bytes, config, now)
+    const refusal = checkTimestamps(bytes, at, config, now)
     if (refusal) return refusal
   }
-  return config.cleanupPolicy.includes('compact') ? checkKeys(bytes) : undefined
+  return config.cleanupPolicy.includes('compact') ? checkKeys(bytes, at) : undefined
 }
 
 /** Compaction keeps the newest record of a key: without one there is nothing to keep. */
-function checkKeys(bytes: Uint8Array): AppendResult | undefined {
-  const check = indexRecords(bytes, 0, records)
+function checkKeys(bytes: Uint8Array, at: number): AppendResult | undefined {
+  const check = indexRecords(bytes, at, records)
   if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
   for (let i = 0; i < records.count; i++) {
     if ((records.keyLength[i] as number) < 0) {
@@ -120,8 +123,8 @@ function checkKeys(bytes: Uint8Array): AppendResult | undefined {
 }
 
 /** KIP-937. The batch's header holds the latest timestamp; the earliest is looked for only where it has a bound. */
-function checkTimestamps(bytes: Uint8Array, config: LogConfig, now: number): AppendResult | undefined {
-  const latest = maxTimestamp(bytes, 0)
+function checkTimestamps(bytes: Uint8Array, at: number, config: LogConfig, now: number): AppendResult | undefined {
+  const latest = maxTimestamp(bytes, at)
   if (latest !== NO_TIMESTAMP && latest - now > config.messageTimestampAfterMaxMs) {
     return rejected(
       ErrorCode.INVALID_TIMESTAMP,
@@ -130,9 +133,9 @@ function checkTimestamps(bytes: Uint8Array, config: LogConfig, now: number): App
   }
   const bound = now - config.messageTimestampBeforeMaxMs
   if (bound <= 0) return undefined
-  let earliest = baseTimestamp(bytes, 0)
-  if (earliest >= bound && recordCount(bytes, 0) > 1) {
-    const check = indexRecords(bytes, 0, records)
+  let earliest = baseTimestamp(bytes, at)
+  if (earliest >= bound && recordCount(bytes, at) > 1) {
+    const check = indexRecords(bytes, at, records)
     if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
     for (let i = 0; i < records.count; i++) earliest = Math.min(earliest, records.timestamps[i] as number)
   }

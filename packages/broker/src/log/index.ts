@@ -1,5 +1,6 @@
 export type { FlushWaiter } from './ack-queue.ts'
 export type { AppendOptions, AppendResult } from './append.ts'
+export { BatchRun } from './batch-run.ts'
 export type { EpochEndOffset, EpochEntry } from './leader-epochs.ts'
 export { defaultLogConfig, type LogConfig } from './log-config.ts'
 export type { LogEvent, LogMetrics } from './log-event.ts'

@@ -1,6 +1,6 @@
 import {
+  batchSize,
   ErrorCode,
-  lastOffset,
   lastOffsetDelta,
   maxTimestamp,
   NO_PRODUCER_ID,
@@ -10,6 +10,7 @@ import {
   producerId,
 } from '@millrace/kafka'
 import { type AppendOptions, type AppendResult, checkRecords, rejected } from './append.ts'
+import type { BatchRun } from './batch-run.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogMetrics } from './log-event.ts'
@@ -18,6 +19,7 @@ import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
 import { isOutOfRoom } from './storage-error.ts'
 import type { TailCache } from './tail-cache.ts'
+import { WriteParts } from './write-parts.ts'
 
 /** What the appender asks of the log it writes. */
 export interface AppendHost {
@@ -38,6 +40,7 @@ export class LogAppender {
   readonly #epochs: LeaderEpochs
   readonly #cache: TailCache
   readonly #metrics: LogMetrics
+  readonly #parts = new WriteParts()
   /** The offset that the next record gets. */
   endOffset: number
 
@@ -58,118 +61,96 @@ export class LogAppender {
     this.endOffset = options.segments.active.endOffset
   }
 
-  /** One batch: what most requests bring. */
-  append(records: Uint8Array, options: AppendOptions, now: number): AppendResult {
-    const refusal = this.#judge(records, options, now)
-    if (refusal) return refusal
-    if (this.#mustRoll(records, this.endOffset, 0, now)) {
-      const failure = this.#roll()
-      if (failure) return failure
-    }
-    this.#stamp(records, this.endOffset, options, now)
-    const active = this.#segments.active
-    try {
-      active.file.get().write(records, active.size)
-    } catch (cause) {
-      return this.#undo(active, cause as Error)
-    }
-    active.file.unsynced = true
-    if (producerId(records, 0) !== NO_PRODUCER_ID) this.#producers.update(records, 0, now)
-    return this.#written(active, records, options, now)
-  }
-
-  /** Several, in order, in as few writes as possible. */
-  appendAll(batches: readonly Uint8Array[], options: AppendOptions, now: number): AppendResult[] {
-    if (batches.length === 1) return [this.append(batches[0] as Uint8Array, options, now)]
-    const results: AppendResult[] = []
+  /** Appends the batches in order, in as few writes as possible. */
+  appendRun(run: BatchRun, options: AppendOptions, now: number): void {
+    run.logAppendTime = this.#host.config.messageTimestampType === 'LogAppendTime' ? now : -1
     let next = 0
-    while (next < batches.length) next = this.#appendRun(batches, next, options, now, results)
-    return results
+    while (next < run.count) next = this.#appendSome(run, next, options, now)
   }
 
   /**
-   * Appends the batches from `first` on that fit the active segment, in one write; answers the index of the first one
+   * Appends the batches from `first` on that fit the active segment and one write; answers the index of the first one
    * that is left. When the write fails, all of them are rejected and nothing has changed.
    */
-  #appendRun(
-    batches: readonly Uint8Array[],
-    first: number,
-    options: AppendOptions,
-    now: number,
-    results: AppendResult[],
-  ): number {
-    const accepted: Uint8Array[] = []
-    const indexes: number[] = []
-    /** Duplicates of batches that are about to be written: they fail with them. */
-    const dependents: number[] = []
+  #appendSome(run: BatchRun, first: number, options: AppendOptions, now: number): number {
+    const { bytes } = run
+    const parts = this.#parts
     let offset = this.endOffset
-    let bytes = 0
+    let pending = 0
     let next = first
+    parts.begin()
     this.#producers.begin()
-    for (; next < batches.length; next++) {
-      const records = batches[next] as Uint8Array
-      const refusal = this.#judge(records, options, now)
+    for (; next < run.count; next++) {
+      const start = run.start(next)
+      const end = run.end(next)
+      const refusal = this.#judge(bytes, start, end, options, now)
       if (refusal) {
-        results[next] = refusal
-        if (refusal.baseOffset >= this.endOffset) dependents.push(next)
+        run.settle(next, refusal)
         continue
       }
-      if (this.#mustRoll(records, offset, bytes, now)) {
-        if (accepted.length > 0) break
+      const last = offset + lastOffsetDelta(bytes, start)
+      if (this.#mustRoll(bytes, start, pending, last, now)) {
+        if (pending > 0) break
         const failure = this.#roll()
         if (failure) {
-          results[next] = failure
+          run.settle(next, failure)
           continue
         }
       }
-      this.#stamp(records, offset, options, now)
-      if (producerId(records, 0) !== NO_PRODUCER_ID) this.#producers.update(records, 0, now)
-      offset = lastOffset(records, 0) + 1
-      bytes += records.byteLength
-      accepted.push(records)
-      indexes.push(next)
+      if (!parts.hasRoomFor(end - start)) break
+      this.#stamp(bytes, start, offset, options, now)
+      if (producerId(bytes, start) !== NO_PRODUCER_ID) this.#producers.update(bytes, start, now)
+      parts.add(bytes, start, end)
+      pending += end - start
+      run.accept(next, offset, last)
+      offset = last + 1
     }
-    if (accepted.length > 0) {
-      const failure = this.#write(accepted, indexes, options, now, results)
-      if (failure) for (const i of [...indexes, ...dependents]) results[i] = failure
-    }
+    if (pending > 0) this.#write(run, first, next, options)
     this.#producers.commit()
     return next
   }
 
-  #write(
-    accepted: readonly Uint8Array[],
-    indexes: readonly number[],
-    options: AppendOptions,
-    now: number,
-    results: AppendResult[],
-  ): AppendResult | undefined {
+  /** Writes what was gathered of the batches `[first, next)`. */
+  #write(run: BatchRun, first: number, next: number, options: AppendOptions): void {
     const active = this.#segments.active
+    const before = this.endOffset
+    const parts = this.#parts.end()
     try {
-      active.file.get().writev(accepted, active.size)
+      active.file.get().writev(parts, active.size)
     } catch (cause) {
       this.#producers.rollback()
-      return this.#undo(active, cause as Error)
+      const failure = this.#undo(active, cause as Error)
+      // Duplicates of what was about to be written fail with it.
+      for (let i = first; i < next; i++) if (run.baseOffset(i) >= before) run.settle(i, failure)
+      return
     }
     active.file.unsynced = true
-    for (let k = 0; k < accepted.length; k++) {
-      results[indexes[k] as number] = this.#written(active, accepted[k] as Uint8Array, options, now)
+    const { indexIntervalBytes } = this.#host.config
+    for (let i = first; i < next; i++) {
+      if (run.baseOffset(i) < before || run.isDuplicate(i)) continue
+      const start = run.start(i)
+      const size = run.end(i) - start
+      active.noteBatch(run.bytes, start, active.size, size, indexIntervalBytes)
+      this.#metrics.appendedBatches++
+      this.#metrics.appendedBytes += size
     }
-    return undefined
+    this.#epochs.assign(options.leaderEpoch, before)
+    this.endOffset = active.endOffset
+    for (const part of parts) this.#cache.append(part, options.owned ?? false)
   }
 
   /** Why the batch may not be appended, or where it is already; undefined when it may. */
-  #judge(records: Uint8Array, options: AppendOptions, now: number): AppendResult | undefined {
-    const refusal = checkRecords(records, this.#host.config, options.origin ?? 'client', now)
+  #judge(bytes: Uint8Array, start: number, end: number, options: AppendOptions, now: number): AppendResult | undefined {
+    const refusal = checkRecords(bytes, start, end, this.#host.config, options.origin ?? 'client', now)
     if (refusal) {
       this.#metrics.rejectedBatches++
       return refusal
     }
-    if (producerId(records, 0) === NO_PRODUCER_ID) return undefined
-    const errorCode = this.#producers.check(records, 0)
+    if (producerId(bytes, start) === NO_PRODUCER_ID) return undefined
+    const errorCode = this.#producers.check(bytes, start)
     if (errorCode !== ErrorCode.NONE) {
       this.#metrics.rejectedBatches++
-      return rejected(errorCode, this.#producers.describe(records, 0))
+      return rejected(errorCode, this.#producers.describe(bytes, start))
     }
     const duplicate = this.#producers.duplicateOffset
     if (duplicate < 0) return undefined
@@ -177,19 +158,19 @@ export class LogAppender {
     return {
       errorCode,
       baseOffset: duplicate,
-      lastOffset: duplicate + lastOffsetDelta(records, 0),
+      lastOffset: duplicate + lastOffsetDelta(bytes, start),
       logAppendTime: this.#host.config.messageTimestampType === 'LogAppendTime' ? now : -1,
       duplicate: true,
       message: undefined,
     }
   }
 
-  #mustRoll(records: Uint8Array, offset: number, pendingBytes: number, now: number): boolean {
+  /** Does the batch at `start` belong into the next segment? `pending` bytes of others come before it. */
+  #mustRoll(bytes: Uint8Array, start: number, pending: number, last: number, now: number): boolean {
     const { config } = this.#host
-    const timestamp = config.messageTimestampType === 'LogAppendTime' ? now : maxTimestamp(records, 0)
-    const last = offset + lastOffsetDelta(records, 0)
+    const timestamp = config.messageTimestampType === 'LogAppendTime' ? now : maxTimestamp(bytes, start)
     return this.#segments.active.mustRollFor(
-      { size: records.byteLength, pendingBytes, lastOffset: last, timestamp },
+      { size: batchSize(bytes, start), pendingBytes: pending, lastOffset: last, timestamp },
       now,
       config,
     )
@@ -204,29 +185,10 @@ export class LogAppender {
     }
   }
 
-  #stamp(records: Uint8Array, offset: number, options: AppendOptions, now: number): void {
-    patchBaseOffset(records, 0, offset)
-    patchLeaderEpoch(records, 0, options.leaderEpoch)
-    if (this.#host.config.messageTimestampType === 'LogAppendTime') patchLogAppendTime(records, 0, now)
-  }
-
-  #written(active: Segment, records: Uint8Array, options: AppendOptions, now: number): AppendResult {
-    const { config } = this.#host
-    const offset = this.endOffset
-    active.noteBatch(records, 0, active.size, records.byteLength, config.indexIntervalBytes)
-    this.#epochs.assign(options.leaderEpoch, offset)
-    this.#cache.append(records, options.owned ?? false)
-    this.endOffset = active.endOffset
-    this.#metrics.appendedBatches++
-    this.#metrics.appendedBytes += records.byteLength
-    return {
-      errorCode: ErrorCode.NONE,
-      baseOffset: offset,
-      lastOffset: this.endOffset - 1,
-      logAppendTime: config.messageTimestampType === 'LogAppendTime' ? now : -1,
-      duplicate: false,
-      message: undefined,
-    }
+  #stamp(bytes: Uint8Array, start: number, offset: number, options: AppendOptions, now: number): void {
+    patchBaseOffset(bytes, start, offset)
+    patchLeaderEpoch(bytes, start, options.leaderEpoch)
+    if (this.#host.config.messageTimestampType === 'LogAppendTime') patchLogAppendTime(bytes, start, now)
   }
 
   /** Takes a failed write back: the file ends again where the log does. */

@@ -64,6 +64,7 @@ export class LogReader {
 
   /** `offset` must lie in the log; `upTo` must be given. */
   read(offset: number, maxBytes: number, upTo: number, options: ReadOptions): ReadResult {
+    this.#cache.noteRead()
     if (offset >= upTo) return nothing
     const minOne = options.minOneBatch ?? true
     if (offset >= this.#cache.startOffset) {

@@ -2,6 +2,7 @@ import { ErrorCode } from '@millrace/kafka'
 import type { Clock } from '@millrace/std'
 import type { FlushWaiter } from './ack-queue.ts'
 import { type AppendOptions, type AppendResult, rejected } from './append.ts'
+import { BatchRun } from './batch-run.ts'
 import { writeCleanState, writeLeaderEpochs } from './clean-state.ts'
 import type { EpochEndOffset, EpochEntry, LeaderEpochs } from './leader-epochs.ts'
 import { type AppendHost, LogAppender } from './log-appender.ts'
@@ -52,6 +53,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   readonly #flusher: LogFlusher
   readonly #trimmer: LogTrimmer
   readonly #files: SegmentFiles
+  readonly #single = new BatchRun()
   #config: LogConfig
   #state: LogState = 'online'
   /** Written to since the files were last complete: without, a close has nothing to do. */
@@ -182,29 +184,28 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
    * A rejected batch changes nothing. Acknowledge it through {@link whenFlushed}.
    */
   append(records: Uint8Array, options: AppendOptions): AppendResult {
-    if (this.#state !== 'online') return this.#refusal()
-    const now = this.#clock.now()
-    const before = this.endOffset
-    const result = this.#appender.append(records, options, now)
-    if (this.endOffset > before) this.#appended(now)
+    this.#single.reset(records)
+    this.#single.add(0, records.byteLength)
+    this.appendRun(this.#single, options)
+    const result = this.#single.result(0)
+    this.#single.release()
     return result
   }
 
   /**
    * As {@link append} for several, in order, in as few writes as possible: for what one read from a socket brought. If
-   * a write fails, all batches that it covered are rejected.
+   * a write fails, all batches that it covered are rejected. What became of each is told in `run`.
    */
-  appendAll(batches: readonly Uint8Array[], options: AppendOptions): AppendResult[] {
-    if (this.#state !== 'online') return batches.map(() => this.#refusal())
+  appendRun(run: BatchRun, options: AppendOptions): void {
+    if (this.#state !== 'online') {
+      const refusal = rejected(ErrorCode.KAFKA_STORAGE_ERROR, `The log is ${this.#state}.`)
+      for (let i = 0; i < run.count; i++) run.settle(i, refusal)
+      return
+    }
     const now = this.#clock.now()
     const before = this.endOffset
-    const results = this.#appender.appendAll(batches, options, now)
+    this.#appender.appendRun(run, options, now)
     if (this.endOffset > before) this.#appended(now)
-    return results
-  }
-
-  #refusal(): AppendResult {
-    return rejected(ErrorCode.KAFKA_STORAGE_ERROR, `The log is ${this.#state}.`)
   }
 
   #appended(now: number): void {

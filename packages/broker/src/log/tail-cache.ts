@@ -1,8 +1,11 @@
 import { baseOffset, batchSize, lastOffset } from '@millrace/kafka'
 
-/** Batches up to this size are copied together into blocks; larger ones are kept by reference. */
-const copiedBatchBytes = 4 * 1024
+/** Batches up to this size are copied together, for the cache and for writing; larger ones are taken by reference. */
+export const SMALL_BATCH_BYTES = 4 * 1024
+
 const blockBytes = 32 * 1024
+/** When this much was appended and nobody has read, nothing is kept until somebody does. */
+const unreadBytes = 1_048_576
 
 interface Block {
   readonly bytes: Uint8Array
@@ -58,9 +61,16 @@ export class TailCacheBudget {
 export class TailCache {
   readonly #budget: TailCacheBudget
   #blocks: Block[] = []
+  /** Bytes that were appended since the log was last read. */
+  #unread = 0
 
   constructor(budget: TailCacheBudget) {
     this.#budget = budget
+  }
+
+  /** Somebody reads the log, wherever: what is appended is worth keeping. */
+  noteRead(): void {
+    this.#unread = 0
   }
 
   /** The first offset that is cached, or Infinity. */
@@ -69,25 +79,46 @@ export class TailCache {
   }
 
   /**
-   * Adds the batch that was just appended. `owned`: its memory will not be written again, so that it may be kept by
-   * reference.
+   * Adds what was just appended: one batch, or small ones that lie one after the other. `owned`: the memory will not be
+   * written again, so that a large batch may be kept by reference.
    */
-  append(batch: Uint8Array, owned: boolean): void {
-    const size = batch.byteLength
-    const base = baseOffset(batch, 0)
-    const end = lastOffset(batch, 0) + 1
+  append(batches: Uint8Array, owned: boolean): void {
+    this.#unread += batches.byteLength
+    if (this.#unread > unreadBytes) {
+      this.clear()
+      return
+    }
+    const base = baseOffset(batches, 0)
     const newest = this.#blocks.at(-1)
     if (newest && newest.endOffset !== base) this.clear()
-    if (size <= copiedBatchBytes) {
-      let block = this.#blocks.at(-1)
-      if (!block || block.bytes.byteLength - block.used < size) block = this.#open(base)
-      block.bytes.set(batch, block.used)
-      block.used += size
-      block.endOffset = end
-    } else if (owned && size * 2 <= this.#budget.limitBytes) {
-      this.#add({ bytes: batch, used: size, baseOffset: base, endOffset: end, owner: this })
+    const size = batches.byteLength
+    if (batchSize(batches, 0) <= SMALL_BATCH_BYTES) this.#copy(batches)
+    else if (owned && size * 2 <= this.#budget.limitBytes) {
+      this.#add({ bytes: batches, used: size, baseOffset: base, endOffset: lastOffset(batches, 0) + 1, owner: this })
     } else {
       this.clear()
+    }
+  }
+
+  /** Copies small batches, as many at a time as fit what is left of a block. */
+  #copy(batches: Uint8Array): void {
+    let block = this.#blocks.at(-1)
+    for (let start = 0; start < batches.byteLength; ) {
+      const room = block ? block.bytes.byteLength - block.used : 0
+      let end = start
+      let last = start
+      while (end < batches.byteLength && end - start + batchSize(batches, end) <= room) {
+        last = end
+        end += batchSize(batches, end)
+      }
+      if (!block || end === start) {
+        block = this.#open(baseOffset(batches, start))
+        continue
+      }
+      block.bytes.set(batches.subarray(start, end), block.used)
+      block.used += end - start
+      block.endOffset = lastOffset(batches, last) + 1
+      start = end
     }
   }
 

@@ -63,12 +63,7 @@ describe('produce requests that follow each other', () => {
         const answers: Promise<ProduceResponse>[] = []
         const expected: { errorCode: number; baseOffset: number }[] = []
         for (const request of requests) {
-          const { partition, version, acks, isCorrupt } = request
-          const body = {
-            acks,
-            timeoutMs: 1_000,
-            topicData: [{ name: topic, partitionData: [{ index: partition, records: batchOf(request) }] }],
-          }
+          const { partition, version, isCorrupt } = request
           const baseOffset = next[partition]
           const errorCode =
             baseOffset === undefined
@@ -76,6 +71,13 @@ describe('produce requests that follow each other', () => {
               : isCorrupt
                 ? ErrorCode.CORRUPT_MESSAGE
                 : ErrorCode.NONE
+          // One that fails without an answer ends the connection.
+          const acks = errorCode === ErrorCode.NONE ? request.acks : -1
+          const body = {
+            acks,
+            timeoutMs: 1_000,
+            topicData: [{ name: topic, partitionData: [{ index: partition, records: batchOf(request) }] }],
+          }
           if (errorCode === ErrorCode.NONE) next[partition] = (baseOffset as number) + request.records
           if (acks === 0) client.post(Produce, version, body)
           else {

@@ -7,10 +7,10 @@ import {
   RecordBatchBuilder,
   validateBatch,
 } from '@millrace/kafka'
-import { concatBytes, utf8 } from '@millrace/std'
+import { concatBytes, type FileSystem, utf8 } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { makeBatch, openLog, readAll, start } from './fixture.ts'
+import { appendAll, closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
 
 const leader = { leaderEpoch: 5 }
 
@@ -115,30 +115,60 @@ describe('append', () => {
     expect(log.append(makeBatch(), { leaderEpoch: 0, origin: 'coordinator' }).errorCode).toBe(0)
   })
 
-  test('many at once answer as one by one, and leave the same log', async () => {
+  test('many at once answer as one by one, and leave the same files', async () => {
     const batch = fc.record({
       records: fc.integer({ min: 1, max: 4 }),
-      bytes: fc.nat(300),
-      id: fc.integer({ min: 1, max: 2 }),
+      bytes: fc.oneof({ weight: 4, arbitrary: fc.nat(300) }, fc.integer({ min: 4_000, max: 6_000 })),
+      timestamp: fc.nat(50),
+      id: fc.integer({ min: 0, max: 2 }),
+      epoch: fc.constantFrom(0, 0, 0, 1),
       sequence: fc.nat(6),
       broken: fc.boolean(),
     })
+    const config = fc.record({
+      segmentBytes: fc.constantFrom(1_500, 20_000),
+      indexIntervalBytes: fc.constantFrom(0, 200),
+      messageTimestampType: fc.constantFrom('CreateTime' as const, 'LogAppendTime' as const),
+      flush: fc.constant('none' as const),
+    })
     await fc.assert(
-      fc.asyncProperty(fc.array(batch, { minLength: 2, maxLength: 12 }), async (wanted) => {
+      fc.asyncProperty(fc.array(batch, { minLength: 2, maxLength: 12 }), config, async (wanted, config) => {
         const make = () =>
-          wanted.map(({ records, bytes, id, sequence, broken }) => {
-            const made = makeBatch({ records, bytes, producer: { id, sequence } })
+          wanted.map(({ records, bytes, timestamp, id, epoch, sequence, broken }) => {
+            const producer = id === 0 ? {} : { producer: { id, epoch, sequence } }
+            const made = makeBatch({ records, bytes, timestamp: start + timestamp, ...producer })
             if (broken && bytes > 100) made[70] = (made[70] as number) ^ 1
             return made
           })
-        const config = { segmentBytes: 1_500, flush: 'none' as const }
         const one = await openLog({ config })
         const all = await openLog({ config })
         const expected = make().map((bytes) => one.log.append(bytes, leader))
-        expect(all.log.appendAll(make(), leader)).toEqual(expected)
+        expect(appendAll(all.log, make(), leader)).toEqual(expected)
         expect(readAll(all.log)).toEqual(readAll(one.log))
-        expect(all.log.segmentCount).toBe(one.log.segmentCount)
+        expect(all.log.metrics).toEqual(one.log.metrics)
+        await closeLogs(one)
+        await closeLogs(all)
+        expect(filesOf(all.fileSystem)).toEqual(filesOf(one.fileSystem))
       }),
     )
   })
+
+  test('more small batches at once than one write takes', async () => {
+    const { log } = await openLog({ config: { flush: 'none' } })
+    const results = appendAll(
+      log,
+      Array.from({ length: 300 }, () => makeBatch({ bytes: 3_500 })),
+      leader,
+    )
+    expect(results.map(({ baseOffset }) => baseOffset)).toEqual(Array.from({ length: 300 }, (_, i) => i))
+    expect(readAll(log).batches.map(({ offset }) => offset)).toEqual(results.map(({ baseOffset }) => baseOffset))
+  })
 })
+
+/** What a log has on the disk: its files and their bytes. */
+function filesOf(fileSystem: FileSystem): Record<string, string> {
+  const names = fileSystem.list('data/t-0')
+  return Object.fromEntries(
+    names.map((name) => [name, Buffer.from(fileSystem.readFile(`data/t-0/${name}`)).toString('hex')]),
+  )
+}

@@ -4,7 +4,7 @@ import { ManualClock, SimulatedCrash, SimulatedDisk } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { LogConfig, LogEvent, PartitionLog } from '../../src/log/index.ts'
-import { closeLogs, makeBatch, type Opened, openLogs, readAll, start, topicId } from './fixture.ts'
+import { appendAll, closeLogs, makeBatch, type Opened, openLogs, readAll, start, topicId } from './fixture.ts'
 
 /** What a scenario does to the one partition it has. */
 type Step =
@@ -119,7 +119,7 @@ function append(log: PartitionLog, sizes: readonly number[], model: Model): void
     return batch
   })
   // The broker patches the batch and then writes it: what a crash in that write leaves must be this.
-  const results = log.appendAll(batches, { leaderEpoch: 3 })
+  const results = appendAll(log, batches, { leaderEpoch: 3 })
   for (const [i, batch] of batches.entries()) {
     const offset = baseOffset(batch, 0)
     const known = model.written.get(offset)

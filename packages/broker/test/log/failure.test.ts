@@ -4,7 +4,7 @@ import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { LogConfig } from '../../src/log/index.ts'
-import { closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
+import { appendAll, closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
 
 const leader = { leaderEpoch: 0 }
 
@@ -28,7 +28,9 @@ describe('a full disk', () => {
         const size = log.sizeInBytes
         disk.capacity = disk.usedBytes + room
         const batches = () => [1, 2].map((sequence) => makeBatch({ bytes: 500, producer: { id: 1, sequence } }))
-        const results = grouped ? log.appendAll(batches(), leader) : batches().map((batch) => log.append(batch, leader))
+        const results = grouped
+          ? appendAll(log, batches(), leader)
+          : batches().map((batch) => log.append(batch, leader))
         expect(results.at(-1)?.errorCode).not.toBe(ErrorCode.NONE)
         const taken = results.filter(({ errorCode }) => errorCode === ErrorCode.NONE).length
         if (results[0]?.errorCode !== ErrorCode.NONE) expect(results[0]?.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
@@ -58,10 +60,10 @@ describe('a full disk', () => {
     const { disk, log } = await openOnDisk()
     const twice = () => [0, 0].map((sequence) => makeBatch({ bytes: 500, producer: { id: 1, sequence } }))
     disk.capacity = disk.usedBytes
-    const refused = log.appendAll(twice(), leader)
+    const refused = appendAll(log, twice(), leader)
     expect(refused.map(({ errorCode }) => errorCode)).toEqual([56, 56])
     disk.capacity = Number.POSITIVE_INFINITY
-    expect(log.appendAll(twice(), leader)).toMatchObject([
+    expect(appendAll(log, twice(), leader)).toMatchObject([
       { errorCode: 0, baseOffset: 0, duplicate: false },
       { errorCode: 0, baseOffset: 0, duplicate: true },
     ])

@@ -1,7 +1,10 @@
 import { baseOffset, batchSize, lastOffset, RecordBatchBuilder } from '@millrace/kafka'
-import { type FileSystem, MemoryFileSystem, seededRandom, utf8 } from '@millrace/std'
+import { concatBytes, type FileSystem, MemoryFileSystem, seededRandom, utf8 } from '@millrace/std'
 import { ManualClock } from '@millrace/testing'
 import {
+  type AppendOptions,
+  type AppendResult,
+  BatchRun,
   defaultLogConfig,
   type LogConfig,
   type LogEvent,
@@ -102,6 +105,24 @@ export function batchesOf(parts: readonly Uint8Array[]): FoundBatch[] {
     }
   }
   return found
+}
+
+/** Appends all at once, as what one read from a socket brought: in one piece of memory, with other bytes between them. */
+export function appendAll(log: PartitionLog, batches: readonly Uint8Array[], options: AppendOptions): AppendResult[] {
+  const run = new BatchRun()
+  run.reset(concatBytes(batches.flatMap((batch, i) => [new Uint8Array(i % 7).fill(0xee), batch])))
+  let at = 0
+  batches.forEach(({ byteLength }, i) => {
+    at += i % 7
+    run.add(at, at + byteLength)
+    at += byteLength
+  })
+  log.appendRun(run, options)
+  // As with append, the batches have their offsets now.
+  return batches.map((batch, i) => {
+    batch.set(run.bytes.subarray(run.start(i), run.end(i)))
+    return run.result(i)
+  })
 }
 
 /** All that can be read, and the first offsets of what cannot. */

@@ -69,6 +69,16 @@ describe('read', () => {
     expect(log.metrics.cacheReads).toBeGreaterThan(0)
   })
 
+  test('what nobody reads is not kept; from the first read on it is', async () => {
+    const { log } = await openLog({ config: { flush: 'none' } })
+    for (let i = 0; i < 40; i++) log.append(makeBatch({ bytes: 30_000 }), { ...leader, owned: true })
+    expect(batchesOf(log.read(39, 100_000).parts)[0]?.offset).toBe(39)
+    expect(log.metrics).toMatchObject({ cacheReads: 0, fileReads: 1 })
+    log.append(makeBatch({ bytes: 100 }), leader)
+    expect(batchesOf(log.read(40, 100_000).parts)[0]?.offset).toBe(40)
+    expect(log.metrics).toMatchObject({ cacheReads: 1, fileReads: 1 })
+  })
+
   test('a large batch whose memory the caller keeps is read from the file', async () => {
     const { log } = await openLog({ config: { flush: 'none' } })
     const batch = makeBatch({ bytes: 9_000 })

@@ -1,7 +1,7 @@
 import { ErrorCode } from '@millrace/kafka'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
+import { appendAll, closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
 
 const leader = { leaderEpoch: 0 }
 const hour = 3_600_000
@@ -51,7 +51,8 @@ describe('rolling', () => {
 
   test('many at once roll where one by one would', async () => {
     const { log } = await openLog({ config: four })
-    log.appendAll(
+    appendAll(
+      log,
       Array.from({ length: 10 }, () => makeBatch({ bytes: 100 })),
       leader,
     )
