@@ -109,7 +109,9 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
 
   pendingRecords(): number | undefined {
     let pending = 0
-    for (const { highWatermark, position, stopOffset } of this.#partitions) {
+    for (const reader of this.#partitions) {
+      if (reader.highWatermark < 0) this.#learnEnd(reader)
+      const { highWatermark, position, stopOffset } = reader
       if (highWatermark < 0) return undefined
       pending += Math.max(0, Math.min(highWatermark, stopOffset ?? highWatermark) - position)
     }
@@ -131,6 +133,12 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
     // A record that was put aside counts as processed only when it is safe there.
     await this.#deadLetters?.flush()
     if (this.#commits) await this.#consumer.commit(positions)
+  }
+
+  /** A partition without records hands over nothing that would say where it ends: the consumer knows. */
+  #learnEnd(reader: PartitionReader): void {
+    const lag = this.#closed ? undefined : this.#consumer.currentLag(reader)
+    if (lag !== undefined) reader.highWatermark = reader.position + lag
   }
 
   get #wantsMore(): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Broker, startBroker } from '@millrace/broker'
-import { executeJob, job, type JobDefinition, schema, tumbling } from '@millrace/engine'
+import { collectSink, executeJob, job, type JobDefinition, schema, tumbling } from '@millrace/engine'
 import { KafkaAdmin, KafkaConsumer, KafkaProducer } from '@millrace/kafka'
 import { bytesToString, hostSystem } from '@millrace/std'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -221,6 +221,19 @@ describe('topic → job → topic', () => {
       system: { ...hostSystem, timers: { ...timers, schedule } },
     })
     await expect(starting).rejects.toMatchObject({ code: 'KAFKA_UNKNOWN_TOPIC_OR_PARTITION' })
+  })
+
+  it('knows its lag also when a partition has no records', async () => {
+    const topic = await newTopic(2)
+    await produce(topic, [{ value: 'a', partition: 0 }])
+    const sink = collectSink<string>()
+    const handle = await executeJob(
+      job('lag', (env) => void env.fromSource(kafkaSource({ topic, value: text() })).sinkTo(sink)),
+      { settings: { 'bootstrap.servers': broker.bootstrapServers } },
+    )
+    await expect.poll(() => [sink.values.length, handle.metrics().pendingRecords], { timeout: 10_000 }).toEqual([1, 0])
+    await handle.stop()
+    expect(handle.metrics().pendingRecords).toBe(0)
   })
 
   it('refuses what cannot work, before anything runs', async () => {
