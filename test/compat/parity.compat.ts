@@ -7,10 +7,11 @@ import { families } from './parity/families.ts'
 import { apacheKafka } from './peers.ts'
 
 // The same requests to our broker and to a real Apache Kafka: the answers must be the same, but for sentences and for
-// names that a broker makes up. MILLRACE_COMPAT_BOOTSTRAP names a Kafka that runs (auto.create.topics.enable=false);
+// names that a broker makes up. MILLRACE_COMPAT_BOOTSTRAP names a Kafka that runs (with `kafkaConfig`);
 // else one is started. With MILLRACE_PARITY_RECORD=1 its answers become those that parity.test.ts compares with.
 const port = 19292
 const kafka = apacheKafka()
+const kafkaConfig = ['auto.create.topics.enable=false', 'group.min.session.timeout.ms=100']
 const given = process.env.MILLRACE_COMPAT_BOOTSTRAP
 
 if (!kafka.available && !given) {
@@ -30,7 +31,7 @@ if (!kafka.available && !given) {
       return
     }
     if (!kafka.available) return
-    const started = spawnSync(kafka.value, ['up', `${port}`, 'auto.create.topics.enable=false'], { encoding: 'utf8' })
+    const started = spawnSync(kafka.value, ['up', `${port}`, ...kafkaConfig], { encoding: 'utf8' })
     if (started.status !== 0) throw new Error(`Apache Kafka did not start: ${started.stderr}`)
     stop = () => void spawnSync(kafka.value, ['down', `${port}`])
   }, 600_000)

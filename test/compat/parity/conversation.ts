@@ -34,7 +34,7 @@ export interface Sequence {
 export const recordedFile = fileURLToPath(new URL('recorded.jsonl', import.meta.url))
 
 /** With these our broker is as the Kafka that it is compared with. */
-export const brokerConfig = { 'group.initial.rebalance.delay.ms': 0 }
+export const brokerConfig = { 'group.initial.rebalance.delay.ms': 0, 'group.min.session.timeout.ms': 100 }
 
 /** All answers of one broker to a sequence. */
 export async function converse(sequence: Sequence, port: number, run: string): Promise<readonly Answer[]> {

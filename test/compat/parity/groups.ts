@@ -178,6 +178,38 @@ export const groupSequences: Sequence[] = [
     },
   },
   {
+    name: 'members with several protocols; ids that were never used',
+    async run(talk) {
+      const groupId = await talk.group('votes')
+      const protocols = (...names: string[]) => names.map((name) => ({ name, metadata: utf8(`for ${name}`) }))
+      const first = await join(talk, 'first', groupId, 'first', { protocols: protocols('a', 'b', 'c') })
+      await sync(talk, 'first syncs', groupId, first, { [first.memberId]: 'x' }, { protocolName: 'a' })
+      await talk.ask(
+        'an id that is never used',
+        JoinGroup,
+        9,
+        joinRequest(groupId, { sessionTimeoutMs: 500, protocols: protocols('a') }),
+        'second',
+      )
+      await beat(talk, 'nothing has changed', groupId, first)
+      await describe(talk, 'nor is it shown', groupId)
+      const second = join(talk, 'second', groupId, 'third', { protocols: protocols('c', 'b') })
+      await rebalancing(talk, groupId, first)
+      const again = joinRequest(groupId, { memberId: first.memberId, protocols: protocols('b', 'c') })
+      const leader = talk.ask('first joins again', JoinGroup, 9, again)
+      const third = await second
+      const one = await leader
+      talk.note('both are in one generation', one.generationId === third.generationId)
+      const name = one.protocolName
+      const waits = sync(talk, 'second waits', groupId, third, {}, { protocolName: name }, 'third')
+      const assigned = { [first.memberId]: 'one', [third.memberId]: 'two', stranger: 'three' }
+      await sync(talk, 'first assigns, also to a stranger', groupId, one, assigned, { protocolName: name })
+      await waits
+      await leave(talk, 'an empty leave', groupId)
+      await leave(talk, 'both leave, one twice', groupId, one, third, third)
+    },
+  },
+  {
     name: 'static members',
     async run(talk) {
       const groupId = await talk.group('static')

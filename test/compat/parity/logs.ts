@@ -52,6 +52,62 @@ export const logSequences: Sequence[] = [
     },
   },
   {
+    name: 'Fetch sessions',
+    async run(talk) {
+      const { name } = await talk.createTopic('session', { partitions: 3 })
+      const put = (index: number, value: string) =>
+        talk.tell(Produce, 9, {
+          acks: -1,
+          timeoutMs: 10_000,
+          topicData: [{ name, partitionData: [{ index, records: batch({ values: [value] }) }] }],
+        })
+      const topics = (offsets: Record<number, number>) => [
+        {
+          topic: name,
+          partitions: Object.entries(offsets).map(([partition, fetchOffset]) => ({
+            partition: Number(partition),
+            fetchOffset,
+            partitionMaxBytes: 1_000,
+          })),
+        },
+      ]
+      let sessionId = 0
+      const ask = async (
+        label: string,
+        sessionEpoch: number,
+        offsets: Record<number, number>,
+        forgotten: number[] = [],
+      ) => {
+        const response = await talk.tell(Fetch, 12, {
+          maxWaitMs: 0,
+          minBytes: 1,
+          sessionId,
+          sessionEpoch,
+          topics: Object.keys(offsets).length > 0 ? topics(offsets) : [],
+          forgottenTopicsData: forgotten.length > 0 ? [{ topic: name, partitions: forgotten }] : [],
+        })
+        talk.note(label, { ...response, sessionId: response.sessionId === 0 ? 'none' : 'one' })
+        return response.sessionId
+      }
+      await put(0, 'a')
+      sessionId = await ask('opened', 0, { 0: 0, 1: 0, 2: 0 })
+      await ask('nothing is new', 1, { 0: 1 })
+      await put(1, 'b')
+      await ask('one has news', 2, {})
+      await ask('an unknown partition is added', 3, { 1: 1, 9: 0 })
+      await ask('it is still unknown', 4, {})
+      await ask('it is forgotten', 5, {}, [9])
+      await put(2, 'c')
+      await ask('a forgotten one is not told', 6, {}, [2])
+      await ask('it is back', 7, { 2: 0 })
+      await ask('a wrong epoch', 3, {})
+      await ask('out of range in a session', 8, { 0: 77 })
+      await ask('again', 9, { 0: 1 })
+      await ask('closed', -1, {})
+      await ask('after the end', 10, {})
+    },
+  },
+  {
     name: 'ListOffsets',
     async run(talk) {
       const { name } = await talk.createTopic('listed', { partitions: 2 })

@@ -1,4 +1,4 @@
-import { Produce, writeInt32 } from '@millrace/kafka'
+import { ListOffsets, Produce, writeInt32 } from '@millrace/kafka'
 import type { Sequence } from './conversation.ts'
 import { batch, fetch, patched, produce } from './record-requests.ts'
 
@@ -116,6 +116,24 @@ export const produceSequences: Sequence[] = [
       const compacted = await talk.createTopic('compacted', { configs: { 'cleanup.policy': 'compact' } })
       await produce(talk, 'with keys', compacted.name, batch())
       await produce(talk, 'without a key', compacted.name, batch({ key: null }))
+      const stamped = await talk.createTopic('stamped', { configs: { 'message.timestamp.type': 'LogAppendTime' } })
+      const appended = await talk.tell(Produce, 9, {
+        acks: -1,
+        timeoutMs: 10_000,
+        topicData: [{ name: stamped.name, partitionData: [{ index: 0, records: batch({ timestamps: [5] }) }] }],
+      })
+      const time = appended.responses[0]?.partitionResponses[0]?.logAppendTimeMs ?? 0
+      talk.note('a time of the broker', time > 1_700_000_000_000)
+      const at = async (timestamp: number) => {
+        const { topics } = await talk.tell(ListOffsets, 7, {
+          replicaId: -1,
+          topics: [{ name: stamped.name, partitions: [{ partitionIndex: 0, timestamp }] }],
+        })
+        return topics[0]?.partitions[0]
+      }
+      talk.note('found by it', (await at(time))?.offset)
+      talk.note('is it the largest', (await at(-3))?.timestamp === time)
+      talk.note('not found after it', (await at(time + 1))?.offset)
       const strict = await talk.createTopic('strict', {
         configs: { 'message.timestamp.before.max.ms': '1000', 'message.timestamp.after.max.ms': '1000' },
       })
