@@ -254,6 +254,13 @@ export class DataStream<T> {
   /** Number of subtasks of the step. */
   setParallelism(parallelism: number): this {
     this.node.parallelism = wholeNumber(parallelism, 'parallelism')
+    const { kind } = this.node
+    if (kind === 'partition' || kind === 'union' || kind === 'sideOutput') {
+      throw new MillraceError('API_BAD_PARALLELISM', {
+        message: `'${this.node.name}' is no step of its own, so it has no subtasks.`,
+        fix: 'Call setParallelism(…) on the step before it, or on the one that follows.',
+      })
+    }
     if (parallelism > 1 && this.node.kind === 'window' && this.node.input.kind !== 'keyBy') {
       throw new MillraceError('API_BAD_PARALLELISM', {
         message: `'${this.node.name}' is over the whole stream: it cannot be divided among ${parallelism} subtasks.`,

@@ -75,6 +75,11 @@ describe('job()', () => {
       () => build((env) => void env.fromCollection([1]).windowAll(tumbling('1 s')).count().setParallelism(2).print()),
       'API_BAD_PARALLELISM',
     ],
+    [
+      'subtasks of what is no step',
+      () => build((env) => void env.fromCollection([1]).rebalance().setParallelism(2).print()),
+      'API_BAD_PARALLELISM',
+    ],
     ['no sink', () => explain(job('x', (env) => void env.fromCollection([1]))), 'API_NO_SINK'],
   ])('refuses %s', (_what, run, code) => {
     expect(refusal(run)).toMatchObject({ code, fix: expect.any(String) })
