@@ -86,7 +86,7 @@ function describe(error: unknown): Described {
   const cause = error.cause instanceof Error ? error.cause.message : undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   // These are thrown at a call in the user's module; others say themselves what they are about.
-  const place = /^(API|CONNECTOR)_/.test(code ?? '') ? placeOf(error) : undefined
+  const place = code === undefined || /^(API|CONNECTOR)_/.test(code) ? placeOf(error) : undefined
   return {
     code,
     message: error.message,

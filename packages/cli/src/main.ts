@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { hostSystem } from '@millrace/std'
 import type { CliContext } from './context.ts'
+import { exitCodes, reportError } from './errors.ts'
 import { runCli } from './program.ts'
 
 const stopping = new AbortController()
@@ -32,6 +33,13 @@ const context: CliContext = {
   stopping: stopping.signal,
 }
 
-process.exitCode = await runCli(process.argv.slice(2), context)
+const args = process.argv.slice(2)
+// What a job's own timers throw, and promises of its that nobody awaits, come here. Nothing is known about its state then.
+process.on('uncaughtException', (error) => {
+  reportError(error, context, { debug: args.includes('--debug'), json: args.includes('--json') })
+  process.exit(exitCodes.failed)
+})
+
+process.exitCode = await runCli(args, context)
 // A read that waits for input would keep the process alive.
 process.stdin.destroy()

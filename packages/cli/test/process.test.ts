@@ -102,3 +102,19 @@ export default job('watch', (env) => {
   dev.child.kill('SIGTERM')
   expect(await dev.ended).toBe(0)
 })
+
+test('what nobody catches in a job is reported as other errors are, without a stack', async () => {
+  await writeFile(
+    join(folder, 'stray.ts'),
+    `import { generatorSource, job } from 'millrace'
+setTimeout(() => {
+  throw new RangeError('astray')
+}, 300)
+export default job('stray', (env) => { env.fromSource(generatorSource({ generate: (i) => i, ratePerSecond: 1 })).print() })`,
+  )
+  const run = millrace('run', 'stray.ts')
+  expect(await run.ended).toBe(1)
+  expect(run.lines).toContain('error: astray')
+  expect(run.lines).toContain('at:    stray.ts:3')
+  expect(run.lines.join('\n')).not.toContain('    at ')
+})
