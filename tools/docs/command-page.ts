@@ -9,6 +9,7 @@ export function commandPage(): string {
     system: hostSystem,
     stdin: (async function* () {})(),
     print: () => {},
+    printed: () => Promise.resolve(),
     note: () => {},
     cwd: '.',
     env: {},

@@ -3,7 +3,7 @@ export { DataStream, DataStreamSink } from './api/data-stream.ts'
 export { type SourceOptions, StreamExecutionEnvironment } from './api/environment.ts'
 export { buildGraph, isJobDefinition, job, type JobDefinition, type JobOptions } from './api/job.ts'
 export { KeyedStream } from './api/keyed-stream.ts'
-export { checkOptions, describe as describeValue } from './api/options.ts'
+export { checkCallback, checkOptions, describe as describeValue, refusePromise } from './api/options.ts'
 export * from './api/process-function.ts'
 export {
   aggregatingState,

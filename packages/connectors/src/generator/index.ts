@@ -1,9 +1,11 @@
 import {
   type Batch,
+  checkCallback,
   checkOptions,
   type ObjectBatch,
   objectBatch,
   type ReaderContext,
+  refusePromise,
   type Source,
 } from '@millrace/engine'
 import { MillraceError } from '@millrace/std'
@@ -35,6 +37,7 @@ export function generatorSource<T>(options: GeneratorOptions<T>): Source<T, Reco
       fix: 'Write generatorSource({ generate: (index) => …, ratePerSecond: 100 }).',
     })
   }
+  checkCallback(generate, 'generate()')
   const count = checkCount(options.count, 'generatorSource()')
   const rate = checkRate(options.ratePerSecond, 'generatorSource()')
   return {
@@ -67,7 +70,7 @@ class FunctionMaker implements BatchMaker {
     this.#step = step
     let i = 0
     try {
-      for (; i < length; i++) batch.values[i] = this.#generate(first + i * step)
+      for (; i < length; i++) batch.values[i] = refusePromise(this.#generate(first + i * step), 'generate()')
     } catch (cause) {
       throw this.#context.userError(cause, batch, i)
     }

@@ -111,6 +111,17 @@ describe('generatorSource()', () => {
     await expect(handle.result).rejects.toMatchObject({ record: 'generated record 2500' })
   })
 
+  it('refuses a promise instead of a record', async () => {
+    const generate = (i: number) => Promise.resolve(i)
+    const handle = await executeJob(
+      job('waiting', (env) => void env.fromSource(generatorSource({ generate, count: 1 })).sinkTo(collectSink())),
+    )
+    await expect(handle.result).rejects.toMatchObject({
+      code: 'API_PROMISE_RETURNED',
+      record: 'generated record 0',
+    })
+  })
+
   it('names the record that it could not make', async () => {
     const generate = (i: number) => {
       if (i === 1500) throw new Error('no')
@@ -132,6 +143,7 @@ describe('generatorSource()', () => {
     () => generatorSource({ generate: (i) => i, count: -1 }),
     () => generatorSource({ generate: (i) => i, ratePerSecond: 0 }),
     () => generatorSource({ generate: (i: number) => i, rate: 5 } as never),
+    () => generatorSource({ generate: async (i) => i }),
     () => datagenSource({ fields: {} }),
     () => datagenSource({ fields: { id: 1 } } as never),
     () => randomInt(5, 1),

@@ -46,6 +46,19 @@ export function checkCallback(fn: unknown, where: string): void {
   }
 }
 
+/**
+ * What a callback returned, unless that is a promise: checkCallback() only sees functions that are declared async.
+ *
+ * @throws MillraceError `API_PROMISE_RETURNED`
+ */
+export function refusePromise<R>(result: R, where: string): R {
+  if (!(result instanceof Promise)) return result
+  throw new MillraceError('API_PROMISE_RETURNED', {
+    message: `${where} returned a promise: it would be emitted as if it were the record.`,
+    fix: 'Return the result itself; work that must wait belongs into a source or a sink.',
+  })
+}
+
 export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'

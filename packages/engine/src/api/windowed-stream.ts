@@ -14,7 +14,7 @@ import type {
 import type { AggregateFunction, StateDescriptors } from '../state/descriptor.ts'
 import { DataStream } from './data-stream.ts'
 import { checkField, type NumericField, type OrderedField } from './fields.ts'
-import { checkCallback, checkOptions, describe } from './options.ts'
+import { checkCallback, checkOptions, describe, refusePromise } from './options.ts'
 import type { ProcessWindowFunction, Undeclared } from './process-function.ts'
 import { checkStates } from './state.ts'
 import type { Windows } from './windows.ts'
@@ -151,7 +151,7 @@ export class WindowedStream<K, T> {
     const aggregate = Object.freeze({
       createAccumulator: fn.createAccumulator.bind(fn),
       add: fn.add.bind(fn),
-      getResult: fn.getResult.bind(fn),
+      getResult: (accumulator: never) => refusePromise(fn.getResult(accumulator), 'getResult()'),
       ...(fn.merge && { merge: fn.merge.bind(fn) }),
     })
     return this.#apply('aggregate', {

@@ -130,6 +130,14 @@ describe('a stream', () => {
     ['an async map()', (env) => numbers(env).map((async (n: number) => n) as Untyped), 'API_ASYNC_CALLBACK'],
     ['an async filter()', (env) => numbers(env).filter((async () => true) as Untyped), 'API_ASYNC_CALLBACK'],
     ['an async flatMap()', (env) => numbers(env).flatMap((async () => []) as Untyped), 'API_ASYNC_CALLBACK'],
+    [
+      'an async getResult()',
+      (env) =>
+        numbers(env)
+          .windowAll(tumbling('5 s'))
+          .aggregate({ createAccumulator: () => 0, add: (_n, sum) => sum, getResult: async (sum) => sum }),
+      'API_ASYNC_CALLBACK',
+    ],
     ['an async keyBy()', (env) => numbers(env).keyBy((async () => 1) as Untyped), 'API_ASYNC_CALLBACK'],
     [
       'an async processElement()',

@@ -434,6 +434,17 @@ describe('a job that fails', () => {
     expect(sink.events).toContain('close')
   })
 
+  it('refuses a promise as the result of a window', async () => {
+    const error = await failing((env) => {
+      env
+        .fromCollection([1], { watermarks: { timestamp: (value) => value } })
+        .windowAll(tumbling('5 s'))
+        .aggregate({ createAccumulator: () => 0, add: (_n, sum) => sum, getResult: (sum) => Promise.resolve(sum) })
+        .sinkTo(collectSink())
+    })
+    expect(error).toMatchObject({ code: 'API_PROMISE_RETURNED', operator: 'tumbling window (5 s) aggregate' })
+  })
+
   it('names the operator whose function cannot close', async () => {
     const error = await failing((env) => {
       env
