@@ -59,7 +59,11 @@ export type WindowFunction =
   | { readonly kind: 'count' }
   | { readonly kind: 'sum' | 'min' | 'max'; readonly field: FieldAccess }
   | { readonly kind: 'minBy' | 'maxBy'; readonly field: FieldAccess; readonly first: boolean }
-  | { readonly kind: 'reduce'; readonly fn: (a: never, b: never) => unknown; readonly finish: WindowProcess | undefined }
+  | {
+      readonly kind: 'reduce'
+      readonly fn: (a: never, b: never) => unknown
+      readonly finish: WindowProcess | undefined
+    }
   | {
       readonly kind: 'aggregate'
       readonly fn: AggregateFunction<never, unknown, unknown>
