@@ -53,6 +53,13 @@ describe('the runner', () => {
     const recorded = load('process/000.json')
     const later = { ...recorded, program: { ...recorded.program, type: 'cep' } }
     expect(await judge(later)).toMatchObject({ verdict: 'N/A' })
+    // These are found out while the job is being defined.
+    for (const program of [
+      { ...recorded.program, ttl: { ms: 100 } },
+      { ...recorded.program, name: 'unheard-of' },
+    ]) {
+      expect(await judge({ ...recorded, program })).toMatchObject({ verdict: 'N/A' })
+    }
     expect(await judge({ family: 'partitioning' } as Case)).toMatchObject({ verdict: 'N/A' })
   })
 })

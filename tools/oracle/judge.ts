@@ -2,7 +2,7 @@ import type { Case } from './case.ts'
 import { difference } from './compare.ts'
 import { flinkDefects } from './flink-defects.ts'
 import { runCase } from './run-case.ts'
-import { Unsupported } from './unsupported.ts'
+import { unsupportedBehind } from './unsupported.ts'
 
 export interface Verdict {
   readonly verdict: 'PASS' | 'FAIL' | 'N/A'
@@ -26,7 +26,8 @@ export async function judge(recorded: Case): Promise<Verdict> {
       if (differs === undefined) return { verdict: 'PASS', detail: `but where Flink itself is wrong: ${defect.proof}` }
     }
   } catch (error) {
-    if (error instanceof Unsupported) return { verdict: 'N/A', detail: error.message }
+    const unsupported = unsupportedBehind(error)
+    if (unsupported !== undefined) return { verdict: 'N/A', detail: unsupported.message }
     return { verdict: 'FAIL', detail: error instanceof Error ? error.message : String(error) }
   }
   return differs === undefined ? { verdict: 'PASS', detail: '' } : { verdict: 'FAIL', detail: differs }
