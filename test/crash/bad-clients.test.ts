@@ -105,6 +105,6 @@ test.skipIf(process.platform !== 'linux')(
     await Promise.all([sending, receiving])
     expect(received).toBe(sent)
     expect(broker.log.filter((line) => line.includes('"error"'))).toEqual([])
-    },
+  },
   60_000,
 )

@@ -70,6 +70,33 @@ class Writer {
   }
 }
 
+/** A member of a group that reads all partitions as they are written, and commits as it goes. */
+class Reader {
+  readonly seen = Array.from({ length: partitions }, () => new Set<number>())
+  readonly failures: unknown[] = []
+  readonly #consumer: KafkaConsumer
+  stopped = false
+
+  constructor(bootstrap: string) {
+    const options = { autoOffsetReset: 'earliest', autoCommitIntervalMs: 50 } as const
+    this.#consumer = new KafkaConsumer({ bootstrapServers: bootstrap, groupId: 'live', ...options })
+    this.#consumer.subscribe([topic])
+  }
+
+  async run(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        for (const { partition, value } of await this.#consumer.poll(200)) {
+          this.seen[partition]?.add(Number.parseInt(bytesToString(value as Uint8Array), 10))
+        }
+      } catch (cause) {
+        this.failures.push(cause)
+      }
+    }
+    await this.#consumer.close()
+  }
+}
+
 async function contentOf(bootstrap: string, partition: number): Promise<{ number: number; offset: number }[]> {
   await using consumer = new KafkaConsumer({ bootstrapServers: bootstrap })
   consumer.assign([{ topic, partition }])
@@ -102,6 +129,8 @@ test(
     ]
     const writers = styles.map((style, partition) => new Writer(bootstrap, partition, style))
     const writing = writers.map((writer) => writer.run())
+    const reader = new Reader(bootstrap)
+    const reading = reader.run()
 
     let committed = -1
     const made: string[] = []
@@ -123,6 +152,15 @@ test(
     }
     for (const writer of writers) writer.stopped = true
     await Promise.all(writing)
+    // The reader missed nothing; what it read before its last commit it may have read twice.
+    for (const [partition, writer] of writers.entries()) {
+      await expect.poll(() => reader.seen[partition]?.size, { timeout: 30_000 }).toBe(writer.sent)
+    }
+    reader.stopped = true
+    await reading
+    expect(reader.failures).toEqual([])
+    const left = (await admin.fetchOffsets('live')).map(({ offset }) => offset)
+    expect(left).toEqual(writers.map(({ sent }) => sent))
     // Once more, right after the last answer.
     await broker.kill()
     broker = await startBrokerProcess({ data: folder, port, set })
