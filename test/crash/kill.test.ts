@@ -159,8 +159,8 @@ test(
     reader.stopped = true
     await reading
     expect(reader.failures).toEqual([])
-    const left = (await admin.fetchOffsets('live')).map(({ offset }) => offset)
-    expect(left).toEqual(writers.map(({ sent }) => sent))
+    const left = new Map((await admin.fetchOffsets('live')).map(({ partition, offset }) => [partition, offset]))
+    expect(left).toEqual(new Map(writers.map(({ sent }, partition) => [partition, sent])))
     // Once more, right after the last answer.
     await broker.kill()
     broker = await startBrokerProcess({ data: folder, port, set })
