@@ -52,7 +52,7 @@ class Writer {
       this.#open.push(...sends)
       // Sometimes on with it, sometimes wait for the answers: batches of all sizes, one or many under way.
       if (nextInt(this.#random, 3) === 0) await Promise.all(sends)
-      else await new Promise((resolve) => setTimeout(resolve, nextInt(this.#random, 8)))
+      else await new Promise((resolve) => setTimeout(resolve, nextInt(this.#random, 25)))
     }
     await Promise.all(this.#open)
     await this.#producer.close()
