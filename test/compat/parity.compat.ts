@@ -7,12 +7,12 @@ import { families } from './parity/families.ts'
 import { apacheKafka } from './peers.ts'
 
 // The same requests to our broker and to a real Apache Kafka: the answers must be the same, but for sentences and for
-// names that a broker makes up. MILLRACE_COMPAT_BOOTSTRAP names a Kafka that runs (with `kafkaConfig`);
+// names that a broker makes up. MILLRACE_PARITY_BOOTSTRAP names a Kafka that runs (with `kafkaConfig`);
 // else one is started. With MILLRACE_PARITY_RECORD=1 its answers become those that parity.test.ts compares with.
 const port = 19292
 const kafka = apacheKafka()
 const kafkaConfig = ['auto.create.topics.enable=false', 'group.min.session.timeout.ms=100']
-const given = process.env.MILLRACE_COMPAT_BOOTSTRAP
+const given = process.env.MILLRACE_PARITY_BOOTSTRAP
 
 if (!kafka.available && !given) {
   describe('parity with Apache Kafka', () => {
