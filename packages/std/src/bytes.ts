@@ -23,11 +23,6 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && asBuffer(a).equals(b)
 }
 
-/** Unsigned byte order, as Kafka and Flink compare byte keys. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  return Buffer.compare(a, b)
-}
-
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts as Uint8Array[])
 }

@@ -5,8 +5,6 @@
 /** Type numbers of DescribeConfigs (KIP-569). */
 export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const
 
-export type ConfigType = keyof typeof configTypes
-
 interface Common {
   /** One or two sentences for users: what it does, with the unit. */
   readonly doc: string

@@ -59,7 +59,7 @@ export function parseServerConfig(given: Readonly<Record<string, string | number
   return { ...values, given: names } as unknown as ServerConfig
 }
 
-export function isServerKey(name: string): name is ServerKeyName {
+function isServerKey(name: string): name is ServerKeyName {
   return Object.hasOwn(serverKeys, name)
 }
 

@@ -8,7 +8,7 @@ export type TopicConfig = { readonly [N in TopicKeyName]: ConfigValue<(typeof to
 
 export const topicKeyNames = Object.keys(topicKeys) as TopicKeyName[]
 
-export function isTopicKey(name: string): name is TopicKeyName {
+function isTopicKey(name: string): name is TopicKeyName {
   return Object.hasOwn(topicKeys, name)
 }
 

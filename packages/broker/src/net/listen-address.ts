@@ -1,7 +1,7 @@
 import { MillraceError, NetworkError } from '@millrace/std'
 
 /** Addresses that only this machine can reach. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }
 

@@ -107,9 +107,9 @@ export class Cluster {
   }
 
   /** Whether a broker that failed is still in its pause. Milliseconds until it may be called again, 0 when now. */
-  reconnectDelay(nodeId: number, lane: Lane = 'common'): number {
+  reconnectDelay(nodeId: number): number {
     const address = this.metadata.brokers.get(nodeId)
-    const link = address && this.#links.get(linkKey(address, lane))
+    const link = address && this.#links.get(linkKey(address, 'common'))
     return link ? Math.max(0, link.retryAt - this.options.system.clock.monotonic()) : 0
   }
 

@@ -46,13 +46,13 @@ export interface ProducedRange {
   readonly count: number
 }
 
-export function encodeText(value: string | Uint8Array | null | undefined): Uint8Array | null {
+function encodeText(value: string | Uint8Array | null | undefined): Uint8Array | null {
   return typeof value === 'string' ? utf8(value) : (value ?? null)
 }
 
 const NO_HEADERS: readonly RecordHeader[] = []
 
-export function toHeaders(headers: ProducerRecord['headers']): readonly RecordHeader[] {
+function toHeaders(headers: ProducerRecord['headers']): readonly RecordHeader[] {
   if (!headers) return NO_HEADERS
   if (Array.isArray(headers)) return headers as readonly RecordHeader[]
   return Object.entries(headers).map(([key, value]) => ({

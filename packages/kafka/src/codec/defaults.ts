@@ -1,7 +1,7 @@
 import type { Field, Fields } from './types.ts'
 
 /** Kafka's "no id". Shared: never change it. */
-export const ZERO_UUID: Uint8Array = new Uint8Array(16)
+const ZERO_UUID: Uint8Array = new Uint8Array(16)
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** The value of a field that was not given or is not carried; structs come frozen, since they are shared. */
@@ -29,7 +29,7 @@ export function defaultOf(field: Field): unknown {
   }
 }
 
-export function defaultStruct(fields: Fields): Record<string, unknown> {
+function defaultStruct(fields: Fields): Record<string, unknown> {
   const value: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(fields)) value[name] = defaultOf(field)
   return value

@@ -80,10 +80,6 @@ export class RecordBatchBuilder {
     return this.#bytes.byteLength
   }
 
-  get maxTimestamp(): number {
-    return this.#maxTimestamp
-  }
-
   /** Adds a record and returns its place in the batch, from 0. `timestamp`: milliseconds since the epoch, an integer. */
   append(
     key: Uint8Array | null,
