@@ -23,6 +23,14 @@ test('an example that there is not', async () => {
   await expect(example('lowercase')).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('uppercase') })
 })
 
+test.each([
+  ['hundred-messages', '--bootstrp', 'x'],
+  ['word-count', '--onec'],
+  ['word-count', '--port', 'ninety'],
+])('a wrong option of %s: %s', async (...args) => {
+  await expect(example(...args)).rejects.toMatchObject({ code: 2, stderr: expect.stringMatching(/^error: .*\n$/) })
+})
+
 test('the README shows the job as it is', async () => {
   const read = (path: string) => readFile(join(import.meta.dirname, path), 'utf8')
   expect(await read('../README.md')).toContain(`\`\`\`ts\n${await read('word-count/word-count.ts')}\`\`\``)

@@ -1,8 +1,8 @@
 /** A producer sends key-0 … key-99 with value-0 … value-99; a consumer of a group prints offset, key and value. */
-import { parseArgs } from 'node:util'
 import { KafkaAdmin, KafkaConsumer, KafkaProducer, startBroker } from 'millrace'
+import { parseOptions } from '../options.ts'
 
-const { values: options } = parseArgs({ options: { bootstrap: { type: 'string' } } })
+const options = parseOptions({ bootstrap: { type: 'string' } })
 const topic = 'hundred-messages'
 const count = 100
 

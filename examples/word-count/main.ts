@@ -1,18 +1,18 @@
 /** `npm start`: the word count from topic to topic, live in the terminal. */
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { MillraceError } from 'millrace'
+import { parseOptions, wrongUsage } from '../options.ts'
 import { runDemo } from './demo.ts'
 import { LiveArea } from './terminal.ts'
 import { hintsFor, render, summarize, type ViewState, windowMs } from './view.ts'
 
-const { values } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    port: { type: 'string', default: '9092' },
-    data: { type: 'string', default: '.millrace/data' },
-  },
+const values = parseOptions({
+  once: { type: 'boolean', default: false },
+  port: { type: 'string', default: '9092' },
+  data: { type: 'string', default: '.millrace/data' },
 })
+const port = Number(values.port)
+if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) wrongUsage(`'${values.port}' is not a port.`)
 const isTerminal = process.stdout.isTTY === true
 const once = values.once || !isTerminal
 const lines = readFileSync(new URL('hamlet.txt', import.meta.url), 'utf8')
@@ -29,7 +29,7 @@ try {
   const verdict = await runDemo({
     lines,
     file: 'hamlet.txt',
-    port: Number(values.port),
+    port,
     data: values.data,
     once,
     pauseMs: isTerminal ? 40 : 0,
