@@ -1,5 +1,6 @@
 import type { ReaderContext, ReaderOutput, SourceReader } from '@millrace/engine'
 import { KafkaConsumer } from '@millrace/kafka'
+import { MillraceError } from '@millrace/std'
 import type { DeadLetterQueue } from './dead-letter-queue.ts'
 import { PartitionReader } from './partition-reader.ts'
 import type { RowCollector } from './row-collector.ts'
@@ -9,6 +10,8 @@ import { type KafkaPartitionSplit, partitionSplit } from './split.ts'
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024
 /** How long one poll of the consumer waits; what arrives ends it at once. */
 const POLL_TIMEOUT_MS = 1000
+/** How long the last commit of progress may take, when the job has ended. */
+const LAST_COMMIT_MS = 5000
 
 export interface KafkaSourceReaderOptions {
   readonly context: ReaderContext
@@ -119,7 +122,10 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
   }
 
   async close(): Promise<void> {
+    const { timers } = this.#context.system
+    const late = timers.schedule(LAST_COMMIT_MS, () => this.#giveUpCommit())
     await this.#committing
+    timers.cancel(late)
     this.#closed = true
     this.#proceed?.()
     this.#aborted.abort()
@@ -132,7 +138,18 @@ export class KafkaSourceReader implements SourceReader<KafkaPartitionSplit> {
   async #commit(positions: readonly { topic: string; partition: number; offset: number }[]): Promise<void> {
     // A record that was put aside counts as processed only when it is safe there.
     await this.#deadLetters?.flush()
-    if (this.#commits) await this.#consumer.commit(positions)
+    if (this.#commits) await this.#consumer.commit(positions, { signal: this.#aborted.signal })
+  }
+
+  /** A cluster that is gone must not keep a job that was cancelled from ending. */
+  #giveUpCommit(): void {
+    this.#aborted.abort(
+      new MillraceError('CONNECTOR_COMMIT_TIMEOUT', {
+        message: `The progress of a Kafka source could not be committed within ${LAST_COMMIT_MS / 1000} s of the end of the job.`,
+        fix: "Is the cluster reachable? A run with start: 'committed' reads the last records again.",
+      }),
+    )
+    this.#deadLetters?.close().catch(() => {})
   }
 
   /** A partition without records hands over nothing that would say where it ends: the consumer knows. */

@@ -1,15 +1,24 @@
 import type { ReaderContext } from '@millrace/engine'
 import type { KafkaConsumer } from '@millrace/kafka'
+import { hostSystem } from '@millrace/std'
+import { ManualClock } from '@millrace/testing'
 import { describe, expect, it } from 'vitest'
 import type { DeadLetterQueue } from '../../src/kafka/dead-letter-queue.ts'
 import type { RowCollector } from '../../src/kafka/row-collector.ts'
 import { KafkaSourceReader } from '../../src/kafka/source-reader.ts'
 import { partitionSplit } from '../../src/kafka/split.ts'
 
-const unused = {} as Omit<ReaderContext, 'available' | 'fail'>
+const unused = {} as Omit<ReaderContext, 'system' | 'available' | 'fail'>
 
 /** A reader whose cluster is played by the test. */
-function newReader({ commit, flush }: { commit?: () => Promise<void>; flush?: () => Promise<void> }) {
+function newReader({
+  commit,
+  flush,
+}: {
+  commit?: (signal: AbortSignal) => Promise<void>
+  flush?: () => Promise<void>
+}) {
+  const clock = new ManualClock()
   const done = () => Promise.resolve()
   const events: string[] = []
   const note = (event: string, answer: () => Promise<void> = done) => {
@@ -20,19 +29,25 @@ function newReader({ commit, flush }: { commit?: () => Promise<void>; flush?: ()
     assignment: () => [],
     assign: () => {},
     seek: () => {},
-    commit: () => note('commit', commit),
+    commit: (_positions: unknown, { signal }: { signal: AbortSignal }) =>
+      note('commit', commit && (() => commit(signal))),
     close: () => note('consumer closed'),
   } satisfies Partial<Record<keyof KafkaConsumer, unknown>>
   const deadLetters = { flush: () => note('flush', flush), close: () => note('dead letters closed') }
   const reader = new KafkaSourceReader({
-    context: { ...unused, available: () => {}, fail: (error) => void events.push(`failed: ${error.message}`) },
+    context: {
+      ...unused,
+      system: { ...hostSystem, clock, timers: clock },
+      available: () => {},
+      fail: (error) => void events.push(`failed: ${error.message}`),
+    },
     consumer: consumer as unknown as KafkaConsumer,
     collector: {} as RowCollector,
     deadLetters: deadLetters as unknown as DeadLetterQueue,
     commits: true,
   })
   reader.addSplits([partitionSplit('lines', 0, 17, undefined)])
-  return { reader, events }
+  return { reader, events, clock }
 }
 
 describe('the progress of a Kafka source', () => {
@@ -42,6 +57,21 @@ describe('the progress of a Kafka source', () => {
     reader.checkpointComplete(1)
     await reader.close()
     expect(events).toEqual(['flush', 'commit', 'consumer closed', 'dead letters closed'])
+  })
+
+  it('is given up when the cluster does not answer at the end', async () => {
+    const never = (signal: AbortSignal) =>
+      new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    const { reader, events, clock } = newReader({ commit: never })
+    reader.snapshotState(1)
+    reader.checkpointComplete(1)
+    const closing = expect(reader.close()).rejects.toMatchObject({ code: 'CONNECTOR_COMMIT_TIMEOUT' })
+    await clock.advanceAsync(4999)
+    expect(events).not.toContain('consumer closed')
+    await clock.advanceAsync(1)
+    await closing
+    expect(events).toContain('consumer closed')
+    expect(clock.pending).toBe(0)
   })
 
   it.each([
