@@ -2,11 +2,14 @@
 import {
   CreatePartitions,
   CreateTopics,
+  DeleteGroups,
   DeleteTopics,
+  DescribeGroups,
   ErrorCode,
   Fetch,
   InitProducerId,
   JoinGroup,
+  LeaveGroup,
   ListOffsets,
   Metadata,
   OffsetCommit,
@@ -87,6 +90,15 @@ async function end(topic: string) {
   return topics[0]?.partitions[0]?.offset
 }
 
+const joinRequest = {
+  groupId: 'members',
+  sessionTimeoutMs: 30_000,
+  rebalanceTimeoutMs: 30_000,
+  memberId: '',
+  protocolType: 'consumer',
+  protocols: [{ name: 'range', metadata: utf8('m') }],
+}
+
 describe('a full disk', () => {
   beforeEach(() => {
     disk.capacity = disk.usedBytes
@@ -156,16 +168,8 @@ describe('a full disk', () => {
   })
 
   test('holds up a group, which goes on when there is room', async () => {
-    const request = {
-      groupId: 'members',
-      sessionTimeoutMs: 30_000,
-      rebalanceTimeoutMs: 30_000,
-      memberId: '',
-      protocolType: 'consumer',
-      protocols: [{ name: 'range', metadata: utf8('m') }],
-    }
-    const { memberId } = await client.call(JoinGroup, 9, request)
-    const { generationId, errorCode } = await client.call(JoinGroup, 9, { ...request, memberId })
+    const { memberId } = await client.call(JoinGroup, 9, joinRequest)
+    const { generationId, errorCode } = await client.call(JoinGroup, 9, { ...joinRequest, memberId })
     expect(errorCode).toBe(0)
     const sync = () =>
       client.call(SyncGroup, 5, {
@@ -177,6 +181,23 @@ describe('a full disk', () => {
     expect((await sync()).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
     disk.capacity = Number.POSITIVE_INFINITY
     expect(await sync()).toMatchObject({ errorCode: 0 })
+  })
+
+  test('does not keep a group from becoming empty when its last member leaves', async () => {
+    const { memberId } = await client.call(JoinGroup, 9, joinRequest)
+    const { generationId } = await client.call(JoinGroup, 9, { ...joinRequest, memberId })
+    disk.capacity = Number.POSITIVE_INFINITY
+    const assignments = [{ memberId, assignment: utf8('all') }]
+    const member = { groupId: 'members', generationId, memberId }
+    expect((await client.call(SyncGroup, 5, { ...member, assignments })).errorCode).toBe(0)
+    disk.capacity = disk.usedBytes
+    const leave = { groupId: 'members', members: [{ memberId }] }
+    expect((await client.call(LeaveGroup, 5, leave)).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    disk.capacity = Number.POSITIVE_INFINITY
+    const state = async () => (await client.call(DescribeGroups, 5, { groups: ['members'] })).groups[0]?.groupState
+    await expect.poll(state, { timeout: 10_000 }).toBe('Empty')
+    const deleted = await client.call(DeleteGroups, 2, { groupsNames: ['members'] })
+    expect(deleted.results[0]?.errorCode).toBe(0)
   })
 })
 

@@ -7,6 +7,8 @@ const noBytes = new Uint8Array(0)
 
 /** A member that nobody waits for any more (its client went away while joining) is dropped after so long. */
 const newMemberTimeoutMs = 300_000
+/** How long a log that did not take the end of a group's last generation has to get well. */
+const emptyRetryMs = 1_000
 
 /**
  * The two barriers of a rebalance (the join phase and the sync phase), with the timers that end them when a member does
@@ -70,6 +72,7 @@ export class Rebalancer {
   prepare(group: ClassicGroup): readonly GroupRecord[] {
     if (group.state === 'CompletingRebalance') this.#failSyncs(group, 'REBALANCE_IN_PROGRESS')
     this.#cancelSyncTimer(group)
+    this.#cancelJoinTimer(group)
     const delayMs = this.#context.settings.initialRebalanceDelayMs
     group.waitsForMore = group.state === 'Empty' && delayMs > 0
     group.newMemberAdded = false
@@ -168,6 +171,8 @@ export class Rebalancer {
     group.waitsForMore = false
     group.generation++
     if (group.members.size === 0) {
+      // The group is empty once the record is in the log. When the log does not take it, nobody is left to try again.
+      this.#startJoinTimer(group, emptyRetryMs)
       const value = group.toValue(this.#context.clock.now(), () => noBytes)
       return [groupRecord(group.id, value)]
     }
@@ -205,9 +210,9 @@ export class Rebalancer {
     })
   }
 
-  #startJoinTimer(group: ClassicGroup): void {
+  #startJoinTimer(group: ClassicGroup, delayMs = group.rebalanceTimeoutMs): void {
     this.#cancelJoinTimer(group)
-    group.joinTimer = this.#context.timers.schedule(group.rebalanceTimeoutMs, () => {
+    group.joinTimer = this.#context.timers.schedule(delayMs, () => {
       group.joinTimer = undefined
       return group.state === 'PreparingRebalance' ? this.#completeJoin(group) : noRecords
     })
