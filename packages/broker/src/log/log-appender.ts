@@ -65,7 +65,12 @@ export class LogAppender {
   appendRun(run: BatchRun, options: AppendOptions, now: number): void {
     run.logAppendTime = this.#host.config.messageTimestampType === 'LogAppendTime' ? now : -1
     let next = 0
-    while (next < run.count) next = this.#appendSome(run, next, options, now)
+    try {
+      while (next < run.count) next = this.#appendSome(run, next, options, now)
+    } finally {
+      // Only where judging failed something is left to undo: what it had accepted before is not in the log.
+      this.#producers.rollback()
+    }
   }
 
   /**

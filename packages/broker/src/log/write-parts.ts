@@ -10,7 +10,9 @@ export class WriteParts {
   /** Where the part begins that small batches are being added to. */
   #from = 0
 
+  /** Starts anew, also after a write that was given up before its {@link end}. */
   begin(): void {
+    this.#parts = []
     this.#filled = 0
     this.#from = 0
   }

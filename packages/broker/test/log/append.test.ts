@@ -163,6 +163,27 @@ describe('append', () => {
     expect(results.map(({ baseOffset }) => baseOffset)).toEqual(Array.from({ length: 300 }, (_, i) => i))
     expect(readAll(log).batches.map(({ offset }) => offset)).toEqual(results.map(({ baseOffset }) => baseOffset))
   })
+
+  test('a defect while batches are judged leaves nothing of those before it, neither records nor sequences', async () => {
+    const { log } = await openLog({ config: { flush: 'none' } })
+    const { config } = log
+    let judged = 0
+    log.config = {
+      ...config,
+      get maxMessageBytes(): number {
+        if (++judged === 2) throw new Error('a defect')
+        return config.maxMessageBytes
+      },
+    }
+    const batches = [0, 1].map((sequence) => makeBatch({ bytes: 5_000, producer: { id: 7, sequence } }))
+    expect(() => appendAll(log, batches, leader)).toThrow('a defect')
+    expect(log.endOffset).toBe(0)
+    log.config = config
+    const again = makeBatch({ bytes: 10, producer: { id: 7, sequence: 0 } })
+    expect(log.append(again, leader)).toMatchObject({ errorCode: 0, baseOffset: 0, duplicate: false })
+    expect(readAll(log).batches.length).toBe(1)
+    expect(log.sizeInBytes).toBe(again.byteLength)
+  })
 })
 
 /** What a log has on the disk: its files and their bytes. */
