@@ -154,7 +154,15 @@ class RequestExchange implements Exchange {
 
   respond(body: ResponseInputOf<Api>): void {
     if (this.client.isClosed) return
-    this.#slot.send(encodeResponse(this.#registration.api, this.version, this.correlationId, body))
+    let frame: Uint8Array[]
+    try {
+      frame = encodeResponse(this.#registration.api, this.version, this.correlationId, body)
+    } catch (cause) {
+      // Whoever brings the answer, such as the flush of a log, is not to suffer from it.
+      this.fail(cause)
+      return
+    }
+    this.#slot.send(frame)
   }
 
   stream(stream: ResponseStream): void {

@@ -65,6 +65,20 @@ describe('a handler that fails', () => {
     expect(errors).toEqual(['Heartbeat v4 from 127.0.0.1:5 failed'])
   })
 
+  test('with an answer that cannot be written is answered for, and who brought the answer goes on', async () => {
+    let wentOn = false
+    const { ask, errors } = dispatcherOf({
+      fetch: (exchange) =>
+        queueMicrotask(() => {
+          exchange.respond({ errorCode: 99_999, responses: [] })
+          wentOn = true
+        }),
+    })
+    expect(await ask(Fetch, 12, fetch)).toMatchObject({ errorCode: ErrorCode.UNKNOWN_SERVER_ERROR })
+    expect(errors).toEqual(['Fetch v12 from 127.0.0.1:5 failed'])
+    expect(wentOn).toBe(true)
+  })
+
   test('with an error that is meant for the client answers that, and nothing is logged', async () => {
     const { ask, errors } = dispatcherOf({
       heartbeat: () => {
