@@ -13,10 +13,13 @@ export interface ColumnStore {
   readonly field: Field
   /** Numbers and booleans; unused for strings. */
   values: Uint8Array | Int32Array | Float64Array
-  /** Strings: ranges of the decoder's data, or behind it: of what had to be unescaped. */
+  /** Strings: ranges of the decoder's data. */
   starts: Int32Array
   lengths: Int32Array
   nulls: Uint8Array
+  /** Rows whose string is not in the data as it is, because it was escaped there, and its bytes. */
+  readonly unescapedRows: number[]
+  readonly unescaped: Uint8Array[]
 }
 
 /**
@@ -32,9 +35,6 @@ export class JsonColumnDecoder implements ColumnDecoder {
   readonly #parsers: TemplateParser[] = []
   #capacity = 0
   #data: Uint8Array = new Uint8Array(0)
-  /** Bytes of strings that were escaped: they follow `#data` in the columns' numbering. */
-  #unescaped: Uint8Array[] = []
-  #unescapedLength = 0
 
   constructor(schema: Schema, projection: readonly string[] | undefined) {
     this.#stores = schema.fields.map((field) =>
@@ -124,10 +124,9 @@ export class JsonColumnDecoder implements ColumnDecoder {
         return
       }
       const bytes = Buffer.from(value as string, store.field.type === 'bytes' ? 'base64' : 'utf8')
-      store.starts[row] = this.#data.byteLength + this.#unescapedLength
       store.lengths[row] = bytes.byteLength
-      this.#unescaped.push(bytes)
-      this.#unescapedLength += bytes.byteLength
+      store.unescapedRows.push(row)
+      store.unescaped.push(bytes)
     } else {
       store.values[row] = Number(value)
     }
@@ -141,16 +140,12 @@ export class JsonColumnDecoder implements ColumnDecoder {
   }
 
   takeColumns(): (Column | undefined)[] {
-    let data = this.#data
-    if (this.#unescapedLength > 0) {
-      data = Buffer.concat([data, ...this.#unescaped])
-      this.#unescaped = []
-      this.#unescapedLength = 0
-    }
+    const rows = this.rowCount
     this.rowCount = 0
     return this.#stores.map((store): Column | undefined => {
       if (store === undefined) return undefined
       if (store.field.type === 'string' || store.field.type === 'bytes') {
+        const data = store.unescaped.length === 0 ? this.#data : gatherStrings(store, this.#data, rows)
         return { kind: 'bytes', data, starts: store.starts, lengths: store.lengths }
       }
       return { kind: 'numbers', values: store.values, nulls: store.field.nullable ? store.nulls : undefined }
@@ -158,9 +153,37 @@ export class JsonColumnDecoder implements ColumnDecoder {
   }
 }
 
+/** Puts the strings of a column, those that were unescaped among them, into a buffer of their own. */
+function gatherStrings(store: ColumnStore, data: Uint8Array, rows: number): Uint8Array {
+  const { starts, lengths, unescaped, unescapedRows } = store
+  let total = 0
+  for (let row = 0; row < rows; row++) total += Math.max(0, lengths[row] as number)
+  const gathered = Buffer.allocUnsafe(total)
+  let at = 0
+  let next = 0
+  for (let row = 0; row < rows; row++) {
+    const length = lengths[row] as number
+    if (row === unescapedRows[next]) gathered.set(unescaped[next++] as Uint8Array, at)
+    else if (length > 0) gathered.set(data.subarray(starts[row] as number, (starts[row] as number) + length), at)
+    starts[row] = at
+    at += Math.max(0, length)
+  }
+  unescapedRows.length = 0
+  unescaped.length = 0
+  return gathered
+}
+
 function newStore(field: Field): ColumnStore {
   const none = new Int32Array(0)
-  return { field, values: none, starts: none, lengths: none, nulls: new Uint8Array(0) }
+  return {
+    field,
+    values: none,
+    starts: none,
+    lengths: none,
+    nulls: new Uint8Array(0),
+    unescapedRows: [],
+    unescaped: [],
+  }
 }
 
 function growStore(store: ColumnStore, capacity: number, used: number): void {
