@@ -116,6 +116,7 @@ it('every branch of a random graph has its records', async () => {
         for (const { sink, records } of sinks) expect(inOrder(sink.values)).toEqual(inOrder(records))
       },
     ),
-    { numRuns: 150 },
+    // A job that does not end is a failure that can be reproduced.
+    { numRuns: 150, timeout: 10_000, endOnFailure: true },
   )
 })
