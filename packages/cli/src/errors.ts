@@ -21,9 +21,11 @@ export const exitCodeTexts: Record<keyof typeof exitCodes, string> = {
   timeout: 'the time given with --timeout ran out first',
 }
 
-/** Codes of errors that the command line itself raises. */
+/** Codes of errors that the command line itself raises, or that are about what was given with --set. */
 const exitCodeOf: Readonly<Record<string, number>> = {
   CLI_USAGE: exitCodes.usage,
+  BROKER_CONFIG_UNKNOWN: exitCodes.usage,
+  BROKER_CONFIG_INVALID: exitCodes.usage,
   CLI_TIMEOUT: exitCodes.timeout,
   CLI_UNREACHABLE: exitCodes.unreachable,
 }

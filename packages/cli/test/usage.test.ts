@@ -79,7 +79,7 @@ describe('errors', () => {
 
   test('a server property that is misspelt', async () => {
     const { code, err } = await cli(['broker', '--memory', '--port', '0', '--set', 'num.partition=3'])
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(err.join('\n')).toContain("Did you mean 'num.partitions'?")
   })
 })
