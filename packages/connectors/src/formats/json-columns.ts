@@ -53,10 +53,11 @@ export class JsonColumnDecoder implements ColumnDecoder {
   decode(ranges: ByteRanges, from: number, to: number): number {
     const { data, starts, lengths } = ranges
     if (this.rowCount === 0) this.#data = data
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
     this.reserve(this.rowCount + to - from)
     let i = from
     while (i < to) {
-      const next = this.#decodeByTemplates(data, starts, lengths, i, to)
+      const next = this.#decodeByTemplates(data, view, starts, lengths, i, to)
       this.rowCount += next - i
       i = next
       if (i === to) break
@@ -69,13 +70,20 @@ export class JsonColumnDecoder implements ColumnDecoder {
     return to
   }
 
-  #decodeByTemplates(data: Uint8Array, starts: Int32Array, lengths: Int32Array, from: number, to: number): number {
+  #decodeByTemplates(
+    data: Uint8Array,
+    view: DataView,
+    starts: Int32Array,
+    lengths: Int32Array,
+    from: number,
+    to: number,
+  ): number {
     let i = from
     let row = this.rowCount
     const parsers = this.#parsers
     for (let tried = 0; tried < parsers.length && i < to; ) {
       const parser = parsers[tried] as TemplateParser
-      const next = parser.parse(data, starts, lengths, i, to, row, this.#projected)
+      const next = parser.parse(data, view, starts, lengths, i, to, row, this.#projected)
       if (next > i) {
         row += next - i
         i = next

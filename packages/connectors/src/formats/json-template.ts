@@ -28,6 +28,8 @@ export interface TemplateParser {
    */
   parse(
     data: Uint8Array,
+    /** Of the same bytes as `data`. */
+    view: DataView,
     starts: Int32Array,
     lengths: Int32Array,
     from: number,
@@ -135,7 +137,7 @@ type Names = { value: string; nulls: string; starts: string; lengths: string }
 
 /**
  * Generates the parser of one shape. The text contains only numbers and our own names: keys and separators are compared
- * byte by byte as numbers.
+ * as numbers.
  */
 export function compileTemplate(template: Template, stores: readonly ColumnStore[]): TemplateParser {
   const byName = new Map(stores.map((store, i) => [store.field.name, i]))
@@ -143,8 +145,8 @@ export function compileTemplate(template: Template, stores: readonly ColumnStore
   const lastNeeded = template.parts.findLastIndex((part) => byName.has(part.key))
   const code: string[] = []
   const expect = (literal: Uint8Array) => {
-    const tests = Array.from(literal, (byte, i) => `data[p${i === 0 ? '' : ` + ${i}`}] !== ${byte}`)
-    code.push(`if (${tests.join(' || ')}) return i`, `p += ${literal.byteLength}`)
+    const { length } = literal
+    code.push(`if (p + ${length} > end) return i`, `if (${differs(literal).join(' || ')}) return i`, `p += ${length}`)
   }
   for (const part of template.parts) missing.delete(byName.get(part.key) ?? -1)
   // A field that the shape lacks might come in the part that is not read: then all of it is read.
@@ -174,7 +176,7 @@ export function compileTemplate(template: Template, stores: readonly ColumnStore
     ]
   })
   const source = `'use strict'
-return function parse(data, starts, lengths, from, to, row, stores) {
+return function parse(data, view, starts, lengths, from, to, row, stores) {
   ${unpack.join('\n  ')}
   let c = 0, v = 0, digits = 0, scale = 0, s = 0
   let negative = false
@@ -188,6 +190,16 @@ return function parse(data, starts, lengths, from, to, row, stores) {
 }`
   const build = new Function('POWERS', 'skipNested', source) as (...tables: unknown[]) => TemplateParser['parse']
   return { signature: template.signature, parse: build(POWERS, skipNested) }
+}
+
+/** Tests that the bytes at `p` are not these: four at a time, the last four again where they do not come out even. */
+function differs(literal: Uint8Array): string[] {
+  const { length } = literal
+  if (length < 4) return Array.from(literal, (byte, i) => `data[p + ${i}] !== ${byte}`)
+  const words = new DataView(literal.buffer, literal.byteOffset, length)
+  const places = Array.from({ length: length >> 2 }, (_, i) => i * 4)
+  if (length % 4 !== 0) places.push(length - 4)
+  return places.map((at) => `view.getInt32(p + ${at}, true) !== ${words.getInt32(at, true)}`)
 }
 
 function names(store: number): Names {
