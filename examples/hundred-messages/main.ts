@@ -11,9 +11,9 @@ await using broker = options.bootstrap === undefined ? await startBroker({ port:
 const bootstrapServers = options.bootstrap ?? broker?.bootstrapServers ?? ''
 
 await using admin = new KafkaAdmin({ bootstrapServers })
+// A topic that is there is left as it is: the group goes on where it was.
 const exists = (await admin.listTopics()).some((listed) => listed.topic === topic)
-if (exists) await admin.deleteTopics([topic])
-await admin.createTopics([{ topic, partitions: 1 }])
+if (!exists) await admin.createTopics([{ topic, partitions: 1 }])
 
 await using producer = new KafkaProducer({ bootstrapServers })
 const numbers = Array.from({ length: count }, (_, i) => i)
