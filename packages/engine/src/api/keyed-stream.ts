@@ -13,7 +13,10 @@ import { globalWindows, type Windows } from './windows.ts'
 
 const nothing = Symbol('no record yet')
 
-/** A stream of records of type `T`, grouped by a key of type `K`. */
+/**
+ * A stream of records of type `T`, grouped by a key of type `K`: all records of a key go to the same subtask. As in Flink,
+ * steps that need no key can follow as well; what comes out of them is no longer keyed.
+ */
 export class KeyedStream<K, T> {
   /** @internal */
   readonly graph: GraphBuilder
@@ -22,11 +25,22 @@ export class KeyedStream<K, T> {
   /** Never set: carry the types. */
   declare readonly keyType?: K
   declare readonly recordType?: T
+  readonly map: DataStream<T>['map']
+  readonly filter: DataStream<T>['filter']
+  readonly flatMap: DataStream<T>['flatMap']
+  readonly sinkTo: DataStream<T>['sinkTo']
+  readonly print: DataStream<T>['print']
 
   /** @internal */
   constructor(graph: GraphBuilder, node: NodeDraft) {
     this.graph = graph
     this.node = node
+    const records = new DataStream<T>(graph, node)
+    this.map = records.map.bind(records) as typeof this.map
+    this.filter = records.filter.bind(records) as typeof this.filter
+    this.flatMap = records.flatMap.bind(records) as typeof this.flatMap
+    this.sinkTo = records.sinkTo.bind(records)
+    this.print = records.print.bind(records)
   }
 
   /**

@@ -1,6 +1,7 @@
 import {
   collectSink,
   executeJob,
+  explain,
   job,
   outputTag,
   type StreamExecutionEnvironment,
@@ -20,6 +21,32 @@ function manualSystem(): { clock: ManualClock; system: System } {
   const clock = new ManualClock()
   return { clock, system: { ...hostSystem, clock, timers: clock } }
 }
+
+describe('a keyed stream without a keyed step', () => {
+  it.each([1, 3])('keeps the records of a key in one subtask and in order (parallelism %i)', async (parallelism) => {
+    const seen = collectSink<{ key: number; doubled: number }>()
+    const numbers = Array.from({ length: 500 }, (_, i) => i)
+    const definition = job('keyed map', { parallelism }, (env) => {
+      env
+        .fromCollection(numbers)
+        .keyBy((n) => n % 7)
+        .map((n) => ({ key: n % 7, doubled: n * 2 }))
+        .sinkTo(seen)
+      env
+        .fromCollection(numbers)
+        .keyBy((n) => n % 7)
+        .filter((n) => n < 0)
+        .print()
+    })
+    await (await executeJob(definition)).result
+    expect(explain(definition)).toContain(parallelism === 1 ? 'map' : 'hash')
+    for (let key = 0; key < 7; key++) {
+      expect(seen.values.filter((record) => record.key === key).map(({ doubled }) => doubled)).toEqual(
+        numbers.filter((n) => n % 7 === key).map((n) => n * 2),
+      )
+    }
+  })
+})
 
 describe('a bounded job', () => {
   it('counts words and ends', async () => {
