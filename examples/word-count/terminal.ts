@@ -18,7 +18,8 @@ export class LiveArea {
 
   get screen(): Screen {
     // The cursor stands on a line of its own, below what is drawn.
-    return { columns: this.#out.columns, rows: this.#out.rows - 1, color: this.#out.hasColors() }
+    // A terminal that was never given a size says 0.
+    return { columns: this.#out.columns || 80, rows: (this.#out.rows || 24) - 1, color: this.#out.hasColors() }
   }
 
   draw(lines: readonly string[]): void {
