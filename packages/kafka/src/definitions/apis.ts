@@ -1,4 +1,9 @@
+import { AddOffsetsToTxn } from './add-offsets-to-txn.ts'
+import { AddPartitionsToTxn } from './add-partitions-to-txn.ts'
+import { AlterConfigs } from './alter-configs.ts'
 import { ApiVersions } from './api-versions.ts'
+import { ConsumerGroupDescribe } from './consumer-group-describe.ts'
+import { ConsumerGroupHeartbeat } from './consumer-group-heartbeat.ts'
 import { CreatePartitions } from './create-partitions.ts'
 import { CreateTopics } from './create-topics.ts'
 import { DeleteGroups } from './delete-groups.ts'
@@ -7,9 +12,11 @@ import { DeleteTopics } from './delete-topics.ts'
 import { DescribeCluster } from './describe-cluster.ts'
 import { DescribeConfigs } from './describe-configs.ts'
 import { DescribeGroups } from './describe-groups.ts'
+import { EndTxn } from './end-txn.ts'
 import { Fetch } from './fetch.ts'
 import { FindCoordinator } from './find-coordinator.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { IncrementalAlterConfigs } from './incremental-alter-configs.ts'
 import { InitProducerId } from './init-producer-id.ts'
 import { JoinGroup } from './join-group.ts'
 import { LeaveGroup } from './leave-group.ts'
@@ -21,6 +28,8 @@ import { OffsetFetch } from './offset-fetch.ts'
 import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { Produce } from './produce.ts'
 import { SyncGroup } from './sync-group.ts'
+import { TxnOffsetCommit } from './txn-offset-commit.ts'
+import { WriteTxnMarkers } from './write-txn-markers.ts'
 import type { Api } from '../codec/schema.ts'
 
 /** Every API that has a definition, by key. */
@@ -44,10 +53,19 @@ export const apis: readonly Api[] = [
   DeleteRecords,
   InitProducerId,
   OffsetForLeaderEpoch,
+  AddPartitionsToTxn,
+  AddOffsetsToTxn,
+  EndTxn,
+  WriteTxnMarkers,
+  TxnOffsetCommit,
   DescribeConfigs,
+  AlterConfigs,
   CreatePartitions,
   DeleteGroups,
+  IncrementalAlterConfigs,
   DescribeCluster,
+  ConsumerGroupHeartbeat,
+  ConsumerGroupDescribe,
 ]
 
 const byKey = new Map(apis.map((api) => [api.key, api]))

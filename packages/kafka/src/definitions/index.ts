@@ -1,10 +1,45 @@
 export {
+  AddOffsetsToTxn,
+  type AddOffsetsToTxnRequest,
+  type AddOffsetsToTxnRequestInput,
+  type AddOffsetsToTxnResponse,
+  type AddOffsetsToTxnResponseInput,
+} from './add-offsets-to-txn.ts'
+export {
+  AddPartitionsToTxn,
+  type AddPartitionsToTxnRequest,
+  type AddPartitionsToTxnRequestInput,
+  type AddPartitionsToTxnResponse,
+  type AddPartitionsToTxnResponseInput,
+} from './add-partitions-to-txn.ts'
+export {
+  AlterConfigs,
+  type AlterConfigsRequest,
+  type AlterConfigsRequestInput,
+  type AlterConfigsResponse,
+  type AlterConfigsResponseInput,
+} from './alter-configs.ts'
+export {
   ApiVersions,
   type ApiVersionsRequest,
   type ApiVersionsRequestInput,
   type ApiVersionsResponse,
   type ApiVersionsResponseInput,
 } from './api-versions.ts'
+export {
+  ConsumerGroupDescribe,
+  type ConsumerGroupDescribeRequest,
+  type ConsumerGroupDescribeRequestInput,
+  type ConsumerGroupDescribeResponse,
+  type ConsumerGroupDescribeResponseInput,
+} from './consumer-group-describe.ts'
+export {
+  ConsumerGroupHeartbeat,
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatRequestInput,
+  type ConsumerGroupHeartbeatResponse,
+  type ConsumerGroupHeartbeatResponseInput,
+} from './consumer-group-heartbeat.ts'
 export {
   CreatePartitions,
   type CreatePartitionsRequest,
@@ -62,6 +97,13 @@ export {
   type DescribeGroupsResponseInput,
 } from './describe-groups.ts'
 export {
+  EndTxn,
+  type EndTxnRequest,
+  type EndTxnRequestInput,
+  type EndTxnResponse,
+  type EndTxnResponseInput,
+} from './end-txn.ts'
+export {
   Fetch,
   type FetchRequest,
   type FetchRequestInput,
@@ -82,6 +124,13 @@ export {
   type HeartbeatResponse,
   type HeartbeatResponseInput,
 } from './heartbeat.ts'
+export {
+  IncrementalAlterConfigs,
+  type IncrementalAlterConfigsRequest,
+  type IncrementalAlterConfigsRequestInput,
+  type IncrementalAlterConfigsResponse,
+  type IncrementalAlterConfigsResponseInput,
+} from './incremental-alter-configs.ts'
 export {
   InitProducerId,
   type InitProducerIdRequest,
@@ -159,6 +208,20 @@ export {
   type SyncGroupResponse,
   type SyncGroupResponseInput,
 } from './sync-group.ts'
+export {
+  TxnOffsetCommit,
+  type TxnOffsetCommitRequest,
+  type TxnOffsetCommitRequestInput,
+  type TxnOffsetCommitResponse,
+  type TxnOffsetCommitResponseInput,
+} from './txn-offset-commit.ts'
+export {
+  WriteTxnMarkers,
+  type WriteTxnMarkersRequest,
+  type WriteTxnMarkersRequestInput,
+  type WriteTxnMarkersResponse,
+  type WriteTxnMarkersResponseInput,
+} from './write-txn-markers.ts'
 export { apiByKey, apis } from './apis.ts'
 export { decodeRequestHeader } from './header.ts'
 export {
@@ -190,3 +253,45 @@ export {
   RemoveTopicRecord,
   TopicRecord,
 } from './metadata-records.ts'
+export {
+  TransactionLogKey,
+  type TransactionLogKeyInput,
+  TransactionLogValue,
+  type TransactionLogValueInput,
+} from './transaction-log.ts'
+export {
+  ControlRecordTypeSchema,
+  type ControlRecordTypeSchemaInput,
+  EndTxnMarker,
+  type EndTxnMarkerInput,
+} from './control-records.ts'
+export {
+  ConsumerGroupCurrentMemberAssignmentKey,
+  type ConsumerGroupCurrentMemberAssignmentKeyInput,
+  ConsumerGroupCurrentMemberAssignmentValue,
+  type ConsumerGroupCurrentMemberAssignmentValueInput,
+  ConsumerGroupMemberMetadataKey,
+  type ConsumerGroupMemberMetadataKeyInput,
+  ConsumerGroupMemberMetadataValue,
+  type ConsumerGroupMemberMetadataValueInput,
+  ConsumerGroupMetadataKey,
+  type ConsumerGroupMetadataKeyInput,
+  ConsumerGroupMetadataValue,
+  type ConsumerGroupMetadataValueInput,
+  ConsumerGroupPartitionMetadataKey,
+  type ConsumerGroupPartitionMetadataKeyInput,
+  ConsumerGroupPartitionMetadataValue,
+  type ConsumerGroupPartitionMetadataValueInput,
+  ConsumerGroupRegularExpressionKey,
+  type ConsumerGroupRegularExpressionKeyInput,
+  ConsumerGroupRegularExpressionValue,
+  type ConsumerGroupRegularExpressionValueInput,
+  ConsumerGroupTargetAssignmentMemberKey,
+  type ConsumerGroupTargetAssignmentMemberKeyInput,
+  ConsumerGroupTargetAssignmentMemberValue,
+  type ConsumerGroupTargetAssignmentMemberValueInput,
+  ConsumerGroupTargetAssignmentMetadataKey,
+  type ConsumerGroupTargetAssignmentMetadataKeyInput,
+  ConsumerGroupTargetAssignmentMetadataValue,
+  type ConsumerGroupTargetAssignmentMetadataValueInput,
+} from './consumer-group-records.ts'
