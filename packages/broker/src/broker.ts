@@ -200,6 +200,7 @@ async function openMetadata(
   const log = logs.get(metadataTopicName, 0) ?? (await logs.createPartition(metadataTopicName, 0, metadataTopicId))
   const metadata = new MetadataManager({
     journal: new LogJournal(log, clock),
+    log,
     server,
     random,
     apply: (image) => topicLogs.apply(image),
@@ -214,6 +215,7 @@ async function openMetadata(
     }
   }
   await topicLogs.apply(metadata.image)
+  await metadata.bootstrap()
   return metadata
 }
 

@@ -65,7 +65,7 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerSyncGroup(registry, groups)
   registerDescribeGroups(registry, groups)
   registerListGroups(registry, groups)
-  registerApiVersions(registry)
+  registerApiVersions(registry, metadata)
   registerCreateTopics(registry, metadata, server)
   registerDeleteTopics(registry, metadata, groups, server)
   registerDeleteRecords(registry, topics)

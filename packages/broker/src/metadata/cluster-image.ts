@@ -20,6 +20,8 @@ export class ClusterImage {
   readonly #removed = new Set<string>()
   /** Producer ids below this were handed out. */
   nextProducerId = 0
+  /** Finalized levels by name; a feature that is not there is at level 0. */
+  readonly features = new Map<string, number>()
 
   topicById(id: Uint8Array): TopicImage | undefined {
     return this.#byId.get(uuidToString(id))
@@ -63,18 +65,27 @@ export class ClusterImage {
       case 'ProducerIdsRecord':
         this.nextProducerId = record.value.nextProducerId
         return
-      case 'FeatureLevelRecord':
+      case 'FeatureLevelRecord': {
+        const { name, featureLevel } = record.value
+        if (featureLevel === 0) this.features.delete(name)
+        else this.features.set(name, featureLevel)
         return
+      }
     }
   }
 
   /** The fewest records whose replay yields this image. */
   *snapshot(nodeId: number): Generator<MetadataRecordInput> {
+    for (const [name, level] of this.features) yield featureRecord(name, level)
     for (const topic of this.topics.values()) {
       yield* topicRecords(topic, nodeId)
     }
     if (this.nextProducerId > 0) yield producerIdsRecord(nodeId, this.nextProducerId)
   }
+}
+
+export function featureRecord(name: string, featureLevel: number): MetadataRecordInput {
+  return { kind: 'FeatureLevelRecord', value: { name, featureLevel } }
 }
 
 /** The records that create a topic. */

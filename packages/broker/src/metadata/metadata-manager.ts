@@ -8,7 +8,16 @@ import { FileSystemError, type Random, type TimerHandle, type Timers } from '@mi
 import type { ServerConfig } from '../config/server-config.ts'
 import type { Logger } from '../logger.ts'
 import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
-import { ClusterImage, partitionRecord, producerIdsRecord, type TopicImage, topicRecords } from './cluster-image.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import {
+  ClusterImage,
+  featureRecord,
+  partitionRecord,
+  producerIdsRecord,
+  type TopicImage,
+  topicRecords,
+} from './cluster-image.ts'
+import { bootstrapFeatures, type FeatureName, metadataVersionFeature } from './features.ts'
 import { type CommandError, isCommandError, type NewTopic, planGrowth, planTopic } from './topic-commands.ts'
 
 /** Producer ids are handed out from blocks of this size: one durable write per block. */
@@ -16,6 +25,8 @@ export const producerIdBlockSize = 1_000
 
 export interface MetadataManagerOptions {
   readonly journal: Journal
+  /** The log that the journal writes to. */
+  readonly log: PartitionLog
   readonly server: ServerConfig
   readonly random: Random
   /** The image has changed: brings the open logs in line with it. Commands wait for it. */
@@ -56,6 +67,25 @@ export class MetadataManager {
       const record = value && decodeMetadataRecord(value)
       if (record) this.image.replay(record)
     })
+  }
+
+  /** Finalizes the newest level of every feature where none is: in a new cluster. */
+  async bootstrap(): Promise<void> {
+    await this.#run(() => {
+      const isNew = !this.image.features.has(metadataVersionFeature)
+      const records = isNew ? [...bootstrapFeatures].map(([name, level]) => featureRecord(name, level)) : []
+      return { records, result: undefined }
+    })
+  }
+
+  /** The finalized level of a feature. */
+  featureLevel(name: FeatureName): number {
+    return this.image.features.get(name) ?? 0
+  }
+
+  /** The offset of the last record that the image has; -1 when it has none. */
+  get lastAppliedOffset(): number {
+    return this.#options.log.highWatermark - 1
   }
 
   /** Nothing is tried again any more. */
