@@ -20,6 +20,20 @@ export {
   type AlterConfigsResponseInput,
 } from './alter-configs.ts'
 export {
+  AlterPartitionReassignments,
+  type AlterPartitionReassignmentsRequest,
+  type AlterPartitionReassignmentsRequestInput,
+  type AlterPartitionReassignmentsResponse,
+  type AlterPartitionReassignmentsResponseInput,
+} from './alter-partition-reassignments.ts'
+export {
+  AlterReplicaLogDirs,
+  type AlterReplicaLogDirsRequest,
+  type AlterReplicaLogDirsRequestInput,
+  type AlterReplicaLogDirsResponse,
+  type AlterReplicaLogDirsResponseInput,
+} from './alter-replica-log-dirs.ts'
+export {
   ApiVersions,
   type ApiVersionsRequest,
   type ApiVersionsRequestInput,
@@ -97,6 +111,48 @@ export {
   type DescribeGroupsResponseInput,
 } from './describe-groups.ts'
 export {
+  DescribeLogDirs,
+  type DescribeLogDirsRequest,
+  type DescribeLogDirsRequestInput,
+  type DescribeLogDirsResponse,
+  type DescribeLogDirsResponseInput,
+} from './describe-log-dirs.ts'
+export {
+  DescribeProducers,
+  type DescribeProducersRequest,
+  type DescribeProducersRequestInput,
+  type DescribeProducersResponse,
+  type DescribeProducersResponseInput,
+} from './describe-producers.ts'
+export {
+  DescribeQuorum,
+  type DescribeQuorumRequest,
+  type DescribeQuorumRequestInput,
+  type DescribeQuorumResponse,
+  type DescribeQuorumResponseInput,
+} from './describe-quorum.ts'
+export {
+  DescribeTopicPartitions,
+  type DescribeTopicPartitionsRequest,
+  type DescribeTopicPartitionsRequestInput,
+  type DescribeTopicPartitionsResponse,
+  type DescribeTopicPartitionsResponseInput,
+} from './describe-topic-partitions.ts'
+export {
+  DescribeTransactions,
+  type DescribeTransactionsRequest,
+  type DescribeTransactionsRequestInput,
+  type DescribeTransactionsResponse,
+  type DescribeTransactionsResponseInput,
+} from './describe-transactions.ts'
+export {
+  ElectLeaders,
+  type ElectLeadersRequest,
+  type ElectLeadersRequestInput,
+  type ElectLeadersResponse,
+  type ElectLeadersResponseInput,
+} from './elect-leaders.ts'
+export {
   EndTxn,
   type EndTxnRequest,
   type EndTxnRequestInput,
@@ -153,6 +209,13 @@ export {
   type LeaveGroupResponseInput,
 } from './leave-group.ts'
 export {
+  ListConfigResources,
+  type ListConfigResourcesRequest,
+  type ListConfigResourcesRequestInput,
+  type ListConfigResourcesResponse,
+  type ListConfigResourcesResponseInput,
+} from './list-config-resources.ts'
+export {
   ListGroups,
   type ListGroupsRequest,
   type ListGroupsRequestInput,
@@ -167,6 +230,20 @@ export {
   type ListOffsetsResponseInput,
 } from './list-offsets.ts'
 export {
+  ListPartitionReassignments,
+  type ListPartitionReassignmentsRequest,
+  type ListPartitionReassignmentsRequestInput,
+  type ListPartitionReassignmentsResponse,
+  type ListPartitionReassignmentsResponseInput,
+} from './list-partition-reassignments.ts'
+export {
+  ListTransactions,
+  type ListTransactionsRequest,
+  type ListTransactionsRequestInput,
+  type ListTransactionsResponse,
+  type ListTransactionsResponseInput,
+} from './list-transactions.ts'
+export {
   Metadata,
   type MetadataRequest,
   type MetadataRequestInput,
@@ -180,6 +257,13 @@ export {
   type OffsetCommitResponse,
   type OffsetCommitResponseInput,
 } from './offset-commit.ts'
+export {
+  OffsetDelete,
+  type OffsetDeleteRequest,
+  type OffsetDeleteRequestInput,
+  type OffsetDeleteResponse,
+  type OffsetDeleteResponseInput,
+} from './offset-delete.ts'
 export {
   OffsetFetch,
   type OffsetFetchRequest,
@@ -216,6 +300,13 @@ export {
   type TxnOffsetCommitResponseInput,
 } from './txn-offset-commit.ts'
 export {
+  UpdateFeatures,
+  type UpdateFeaturesRequest,
+  type UpdateFeaturesRequestInput,
+  type UpdateFeaturesResponse,
+  type UpdateFeaturesResponseInput,
+} from './update-features.ts'
+export {
   WriteTxnMarkers,
   type WriteTxnMarkersRequest,
   type WriteTxnMarkersRequestInput,
@@ -241,18 +332,36 @@ export {
   type OffsetCommitValueInput,
 } from './offsets-topic.ts'
 export {
-  ConfigRecord,
+  AbortTransactionRecord,
+  BeginTransactionRecord,
+  BrokerRegistrationChangeRecord,
+  EndTransactionRecord,
+  FeatureLevelRecord,
+  FenceBrokerRecord,
+  NoOpRecord,
+  ProducerIdsRecord,
+  RegisterBrokerRecord,
+  RegisterControllerRecord,
+  UnfenceBrokerRecord,
+  UnregisterBrokerRecord,
+  ZkMigrationStateRecord,
+} from './metadata-cluster-records.ts'
+export type { MetadataRecordType } from './metadata-record-type.ts'
+export {
   decodeMetadataRecord,
   encodeMetadataRecord,
-  FeatureLevelRecord,
   type MetadataRecord,
   type MetadataRecordInput,
-  type MetadataRecordType,
+  metadataRecordTypes,
+} from './metadata-records.ts'
+export {
+  ClearElrRecord,
+  ConfigRecord,
+  PartitionChangeRecord,
   PartitionRecord,
-  ProducerIdsRecord,
   RemoveTopicRecord,
   TopicRecord,
-} from './metadata-records.ts'
+} from './metadata-topic-records.ts'
 export {
   TransactionLogKey,
   type TransactionLogKeyInput,
@@ -295,3 +404,15 @@ export {
   ConsumerGroupTargetAssignmentMetadataValue,
   type ConsumerGroupTargetAssignmentMetadataValueInput,
 } from './consumer-group-records.ts'
+export {
+  KRaftVersionRecord,
+  type KRaftVersionRecordInput,
+  LeaderChangeMessage,
+  type LeaderChangeMessageInput,
+  SnapshotFooterRecord,
+  type SnapshotFooterRecordInput,
+  SnapshotHeaderRecord,
+  type SnapshotHeaderRecordInput,
+  VotersRecord,
+  type VotersRecordInput,
+} from './quorum-records.ts'
