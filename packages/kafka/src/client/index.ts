@@ -1,4 +1,4 @@
-export { KafkaAdmin } from './admin.ts'
+export { KafkaAdmin } from './admin/admin.ts'
 export type {
   AdminCallOptions,
   ClusterDescription,
@@ -11,7 +11,7 @@ export type {
   NewTopic,
   TopicDescription,
   TopicListing,
-} from './admin-types.ts'
+} from './admin/admin-types.ts'
 export type {
   Assignment,
   AssignmentInput,
@@ -19,26 +19,26 @@ export type {
   PartitionAssignor,
   RebalanceProtocol,
   TopicPartition,
-} from './assignors/assignor.ts'
-export { cooperativeStickyAssignor } from './assignors/cooperative-sticky.ts'
-export { rangeAssignor } from './assignors/range.ts'
-export { roundRobinAssignor } from './assignors/round-robin.ts'
-export { type CallOptions, KafkaConsumer } from './consumer.ts'
-export type { AssignorName, AutoOffsetReset, IsolationLevel, KafkaConsumerOptions } from './consumer-options.ts'
-export { ConsumerRecord, type PartitionBatches } from './consumer-record.ts'
+} from './group/assignors/assignor.ts'
+export { cooperativeStickyAssignor } from './group/assignors/cooperative-sticky.ts'
+export { rangeAssignor } from './group/assignors/range.ts'
+export { roundRobinAssignor } from './group/assignors/round-robin.ts'
+export { type CallOptions, KafkaConsumer } from './consumer/consumer.ts'
+export type { AssignorName, AutoOffsetReset, IsolationLevel, KafkaConsumerOptions } from './consumer/consumer-options.ts'
+export { ConsumerRecord, type PartitionBatches } from './consumer/consumer-record.ts'
 export {
   ClientClosedError,
   ClientTimeoutError,
   ConnectionError,
   isRetriable,
   ProduceError,
-} from './errors.ts'
-export type { CommittedOffset } from './group-coordinator.ts'
-export type { RebalanceListener } from './group-member.ts'
-export type { BrokerNode, PartitionMetadata, TopicMetadata } from './metadata.ts'
-export type { FoundOffset, OffsetQuery } from './offset-lookup.ts'
-export type { ClientOptions, ClientSystem } from './options.ts'
-export { murmur2, type Partitioner, partitionForKey } from './partitioner.ts'
-export { KafkaProducer } from './producer.ts'
-export type { Acks, KafkaProducerOptions } from './producer-options.ts'
-export type { ColumnBatch, ProducedRange, ProducerRecord, RecordMetadata } from './producer-record.ts'
+} from './cluster/errors.ts'
+export type { CommittedOffset } from './group/group-coordinator.ts'
+export type { RebalanceListener } from './group/group-member.ts'
+export type { BrokerNode, PartitionMetadata, TopicMetadata } from './cluster/metadata.ts'
+export type { FoundOffset, OffsetQuery } from './consumer/offset-lookup.ts'
+export type { ClientOptions, ClientSystem } from './cluster/options.ts'
+export { murmur2, type Partitioner, partitionForKey } from './producer/partitioner.ts'
+export { KafkaProducer } from './producer/producer.ts'
+export type { Acks, KafkaProducerOptions } from './producer/producer-options.ts'
+export type { ColumnBatch, ProducedRange, ProducerRecord, RecordMetadata } from './producer/producer-record.ts'

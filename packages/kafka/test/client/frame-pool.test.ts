@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FrameLease, FramePool } from '../../src/client/frame-pool.ts'
+import { FrameLease, FramePool } from '../../src/client/cluster/frame-pool.ts'
 
 const KIB = 1024
 

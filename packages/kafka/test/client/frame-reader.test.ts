@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FrameReader } from '../../src/client/frame-reader.ts'
+import { FrameReader } from '../../src/client/cluster/frame-reader.ts'
 
 /** Feeds bytes as a network would: each read brings at most as many as there are and as fit. */
 function feed(reader: FrameReader, bytes: Uint8Array, reads: readonly number[]): void {

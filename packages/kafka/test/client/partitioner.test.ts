@@ -1,7 +1,7 @@
 import { seededRandom } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { murmur2, partitionForKey, StickyPartitioner } from '../../src/client/partitioner.ts'
+import { murmur2, partitionForKey, StickyPartitioner } from '../../src/client/producer/partitioner.ts'
 
 describe('murmur2', () => {
   // The values that Kafka's own tests of its Java client expect.

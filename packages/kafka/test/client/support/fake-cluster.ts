@@ -1,7 +1,7 @@
 import type { Connection, Listener } from '@millrace/std'
 import { decodeRequest, encodeResponse } from '../../../src/codec/frame.ts'
 import type { Api, RequestOf, ResponseInputOf } from '../../../src/codec/schema.ts'
-import { FrameReader } from '../../../src/client/frame-reader.ts'
+import { FrameReader } from '../../../src/client/cluster/frame-reader.ts'
 import {
   ApiVersions,
   apiByKey,

@@ -8,7 +8,7 @@ import {
   type TimerHandle,
   type Timers,
 } from '@millrace/std'
-import type { ClientSystem } from '../../../src/client/options.ts'
+import type { ClientSystem } from '../../../src/client/cluster/options.ts'
 
 interface VirtualTimer {
   readonly at: number

@@ -1,0 +1,348 @@
+import { nextInt, sleep, type TimerHandle } from '@millrace/std'
+import type { Api, RequestInputOf, ResponseOf } from '../../codec/schema.ts'
+import { FindCoordinator, Metadata } from '../../definitions/index.ts'
+import { ErrorCode, KafkaError } from '../../errors/index.ts'
+import { BrokerConnection } from './connection.ts'
+import { ClientClosedError, ConnectionError } from './errors.ts'
+import { FramePool } from './frame-pool.ts'
+import { ClusterMetadata, type TopicMetadata } from './metadata.ts'
+import type { Address, ResolvedClientOptions } from './options.ts'
+import { backoff, Pulse, retry } from './waiting.ts'
+
+/** The connection to one address, and how it went so far. */
+interface Link {
+  readonly address: Address
+  readonly lane: Lane
+  connection: BrokerConnection | undefined
+  opening: Promise<BrokerConnection> | undefined
+  failures: number
+  /** On the monotonic clock: not to be called before. */
+  retryAt: number
+}
+
+/**
+ * A broker answers the requests of one connection one after the other. What it may hold back for long, fetches and the
+ * requests of a group, therefore goes over connections of its own.
+ */
+export type Lane = 'common' | 'group' | FetchLane
+/** Two, so that a partition that was just sought or resumed need not wait for one that waits for records. */
+export type FetchLane = 'fetch' | 'secondFetch'
+
+export interface SendOptions {
+  timeoutMs?: number
+  maxVersion?: number
+  lane?: Lane
+}
+
+/** A body, or how to make it for the version that was agreed on. */
+export type Body<A extends Api> = RequestInputOf<A> | ((version: number) => RequestInputOf<A>)
+
+/**
+ * A client's picture of the cluster: connections that are made when needed and made again with growing pauses, and
+ * metadata that is fetched when a topic is new, when an answer shows that it is out of date, and when it is old.
+ */
+export class Cluster {
+  readonly metadata = new ClusterMetadata()
+  /** Memory of large answers to fetches. */
+  readonly framePool = new FramePool()
+  /** Told after each update of the metadata. */
+  readonly metadataUpdated: Pulse
+  onMetadata: (() => void) | undefined
+  readonly options: ResolvedClientOptions
+  readonly #allowAutoTopicCreation: boolean
+  readonly #links = new Map<string, Link>()
+  readonly #topics = new Set<string>()
+  #refreshing: Promise<void> | undefined
+  #topicsAdded = false
+  /** Asked for while one was under way or in the pause after it. */
+  #refreshAgain = false
+  #refreshFailures = 0
+  #ageTimer: TimerHandle | undefined
+  #refreshTimer: TimerHandle | undefined
+  #closed = false
+
+  constructor(options: ResolvedClientOptions, { allowAutoTopicCreation }: { allowAutoTopicCreation: boolean }) {
+    this.options = options
+    this.#allowAutoTopicCreation = allowAutoTopicCreation
+    this.metadataUpdated = new Pulse(options.system.timers)
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** Sends to the broker with this id, connecting to it first if needed. */
+  async send<A extends Api>(nodeId: number, api: A, body: Body<A>, options?: SendOptions): Promise<ResponseOf<A>> {
+    return exchange(await this.connection(nodeId, options?.lane), api, body, options)
+  }
+
+  /** Sends to whichever broker answers. */
+  async sendToAny<A extends Api>(api: A, body: Body<A>, options?: SendOptions): Promise<ResponseOf<A>> {
+    return exchange(await this.#anyConnection(), api, body, options)
+  }
+
+  /** The connection to a broker, if it is there and can take requests now. */
+  liveConnection(nodeId: number, lane: Lane = 'common'): BrokerConnection | undefined {
+    const address = this.metadata.brokers.get(nodeId)
+    return address && this.#links.get(linkKey(address, lane))?.connection
+  }
+
+  /**
+   * The connection to a broker; waits out its backoff.
+   *
+   * @throws {ConnectionError} when it cannot be reached or is not known
+   */
+  async connection(nodeId: number, lane: Lane = 'common'): Promise<BrokerConnection> {
+    const address = this.metadata.brokers.get(nodeId)
+    if (!address) {
+      this.requestRefresh()
+      throw new ConnectionError('KAFKA_UNKNOWN_BROKER', { message: `The cluster has no broker ${nodeId} at present.` })
+    }
+    try {
+      return await this.#connect(address, lane)
+    } catch (error) {
+      this.requestRefresh()
+      throw error
+    }
+  }
+
+  /** Whether a broker that failed is still in its pause. Milliseconds until it may be called again, 0 when now. */
+  reconnectDelay(nodeId: number): number {
+    const address = this.metadata.brokers.get(nodeId)
+    const link = address && this.#links.get(linkKey(address, 'common'))
+    return link ? Math.max(0, link.retryAt - this.options.system.clock.monotonic()) : 0
+  }
+
+  /**
+   * What is known of a topic; asks for it and waits when nothing is.
+   *
+   * @throws {KafkaError} when the topic's name is invalid or access is denied
+   * @throws {ClientTimeoutError} when it does not exist (and is not created) within the time
+   */
+  async topic(topic: string, options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicMetadata> {
+    this.follow([topic])
+    const known = this.metadata.topics.get(topic)
+    if (known) return known
+    return retry({ ...this.retryOptions(`Finding topic ${topic}`), ...options }, async () => {
+      await this.refresh()
+      const found = this.metadata.topics.get(topic)
+      if (found) return found
+      const code = this.metadata.topicErrors.get(topic) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      throw new KafkaError(code, `Finding topic ${topic}`)
+    })
+  }
+
+  /** Keeps the metadata of these topics up to date from now on. True when some are new. */
+  follow(topics: Iterable<string>): boolean {
+    const before = this.#topics.size
+    for (const topic of topics) this.#topics.add(topic)
+    const added = this.#topics.size > before
+    if (added) this.#topicsAdded = true
+    return added
+  }
+
+  unfollow(topic: string): void {
+    this.#topics.delete(topic)
+    this.metadata.forget(topic)
+    this.metadata.topicErrors.delete(topic)
+  }
+
+  /** Fetches the metadata of all topics that are followed. Calls that come while one is under way share it. */
+  async refresh(): Promise<void> {
+    if (this.#refreshing && !this.#topicsAdded) return this.#refreshing
+    if (this.#refreshing) await this.#refreshing.catch(() => {})
+    this.#refreshing ??= this.#refreshNow().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  /** Something is out of date: refresh soon, without waiting for it and not more often than `retryBackoffMs`. */
+  requestRefresh(): void {
+    if (this.#refreshTimer || this.#closed) {
+      this.#refreshAgain = true
+      return
+    }
+    const { system, retryBackoffMs, retryBackoffMaxMs } = this.options
+    const pause =
+      this.#refreshFailures === 0 ? 0 : backoff(system.random, this.#refreshFailures, retryBackoffMs, retryBackoffMaxMs)
+    this.#refreshTimer = system.timers.schedule(pause, () => {
+      void this.refresh().then(
+        () => this.#afterRequestedRefresh(),
+        () => {
+          this.#refreshTimer = undefined
+          this.requestRefresh()
+        },
+      )
+    })
+  }
+
+  /** Asks for the coordinator of a group. Its broker is known afterwards. */
+  async findGroupCoordinator(groupId: string): Promise<number> {
+    const response = await this.sendToAny(FindCoordinator, (version) =>
+      version >= 4 ? { key: '', keyType: 0, coordinatorKeys: [groupId] } : { key: groupId, coordinatorKeys: [] },
+    )
+    const found = response.coordinators[0] ?? response
+    if (found.errorCode !== ErrorCode.NONE) {
+      throw new KafkaError(found.errorCode, `Finding the coordinator of group ${groupId}`, found.errorMessage)
+    }
+    const { nodeId, host, port } = found
+    const known = this.metadata.brokers.get(nodeId)
+    if (!known) this.metadata.brokers.set(nodeId, { nodeId, host, port, rack: null })
+    return nodeId
+  }
+
+  /** The settings of {@link retry} that every operation of this client shares. */
+  retryOptions(what: string) {
+    const { system, retryBackoffMs, retryBackoffMaxMs } = this.options
+    return { what, system, retryBackoffMs, retryBackoffMaxMs }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    const { timers } = this.options.system
+    if (this.#ageTimer) timers.cancel(this.#ageTimer)
+    if (this.#refreshTimer) timers.cancel(this.#refreshTimer)
+    for (const link of this.#links.values()) link.connection?.close(new ClientClosedError('client'))
+    this.metadataUpdated.notify()
+  }
+
+  async #refreshNow(): Promise<void> {
+    try {
+      // Topics that are added from here on are not in this request.
+      this.#topicsAdded = false
+      const topics = [...this.#topics].map((name) => ({ name }))
+      const response = await this.sendToAny(Metadata, (version) => ({
+        topics: version === 0 && topics.length === 0 ? null : topics,
+        allowAutoTopicCreation: version < 4 || this.#allowAutoTopicCreation,
+        includeClusterAuthorizedOperations: false,
+        includeTopicAuthorizedOperations: false,
+      }))
+      if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode, 'Fetching metadata')
+      this.metadata.update(response)
+      this.#refreshFailures = 0
+    } catch (error) {
+      this.#refreshFailures++
+      throw error
+    }
+    this.#scheduleAgeRefresh()
+    this.onMetadata?.()
+    this.metadataUpdated.notify()
+  }
+
+  #afterRequestedRefresh(): void {
+    const { system, retryBackoffMs } = this.options
+    // The pause keeps a partition without a leader from being asked for in a tight loop.
+    this.#refreshTimer = system.timers.scheduleBackground(retryBackoffMs, () => {
+      this.#refreshTimer = undefined
+      if (!this.#refreshAgain) return
+      this.#refreshAgain = false
+      this.requestRefresh()
+    })
+  }
+
+  #scheduleAgeRefresh(): void {
+    const { timers } = this.options.system
+    if (this.#ageTimer) timers.cancel(this.#ageTimer)
+    if (this.#closed) return
+    this.#ageTimer = timers.scheduleBackground(this.options.metadataMaxAgeMs, () => this.requestRefresh())
+  }
+
+  async #anyConnection(): Promise<BrokerConnection> {
+    let idlest: BrokerConnection | undefined
+    for (const { connection, lane } of this.#links.values()) {
+      if (lane === 'common' && connection && connection.inFlight < (idlest?.inFlight ?? Number.POSITIVE_INFINITY))
+        idlest = connection
+    }
+    if (idlest) return idlest
+    const { clock, random } = this.options.system
+    const candidates: Address[] = [...this.metadata.brokers.values(), ...this.options.bootstrapServers]
+    const rotation = nextInt(random, candidates.length)
+    const order = candidates.map((_, i) => candidates[(i + rotation) % candidates.length] as Address)
+    const now = clock.monotonic()
+    const retryAt = (address: Address) => Math.max(now, this.#links.get(linkKey(address, 'common'))?.retryAt ?? 0)
+    order.sort((a, b) => retryAt(a) - retryAt(b))
+    let failure: unknown
+    for (const address of order) {
+      try {
+        return await this.#connect(address, 'common')
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  #connect(address: Address, lane: Lane): Promise<BrokerConnection> {
+    if (this.#closed) return Promise.reject(new ClientClosedError('client'))
+    const key = linkKey(address, lane)
+    let link = this.#links.get(key)
+    if (!link) {
+      link = { address, lane, connection: undefined, opening: undefined, failures: 0, retryAt: 0 }
+      this.#links.set(key, link)
+    }
+    if (link.connection) return Promise.resolve(link.connection)
+    link.opening ??= this.#open(link).finally(() => {
+      link.opening = undefined
+    })
+    return link.opening
+  }
+
+  async #open(link: Link): Promise<BrokerConnection> {
+    const { system, clientId, requestTimeoutMs, maxFrameBytes, socketConnectionSetupTimeoutMs } = this.options
+    const pause = link.retryAt - system.clock.monotonic()
+    if (pause > 0) await sleep(system.timers, pause)
+    if (this.#closed) throw new ClientClosedError('client')
+    try {
+      const connection = await BrokerConnection.open({
+        system,
+        host: link.address.host,
+        port: link.address.port,
+        clientId,
+        connectTimeoutMs: socketConnectionSetupTimeoutMs,
+        requestTimeoutMs,
+        maxFrameBytes,
+        framePool: link.lane === 'fetch' || link.lane === 'secondFetch' ? this.framePool : undefined,
+      })
+      if (this.#closed) {
+        connection.close()
+        throw new ClientClosedError('client')
+      }
+      link.failures = 0
+      link.connection = connection
+      connection.onClosed = () => {
+        if (link.connection === connection) link.connection = undefined
+        this.#rest(link)
+        this.requestRefresh()
+      }
+      return connection
+    } catch (error) {
+      this.#rest(link)
+      throw error
+    }
+  }
+
+  /** Sets how long a broker that failed is left alone. */
+  #rest(link: Link): void {
+    const { system, reconnectBackoffMs, reconnectBackoffMaxMs } = this.options
+    link.failures++
+    const pause = backoff(system.random, link.failures, reconnectBackoffMs, reconnectBackoffMaxMs)
+    link.retryAt = system.clock.monotonic() + pause
+  }
+}
+
+function exchange<A extends Api>(
+  connection: BrokerConnection,
+  api: A,
+  body: Body<A>,
+  options?: SendOptions,
+): Promise<ResponseOf<A>> {
+  const version = connection.versionOf(api, options?.maxVersion)
+  const made = typeof body === 'function' ? (body as (version: number) => RequestInputOf<A>)(version) : body
+  return connection.request(api, version, made, options)
+}
+
+function linkKey({ host, port }: Address, lane: Lane): string {
+  return `${host}:${port} ${lane}`
+}

@@ -1,0 +1,107 @@
+import type { PartitionAssignor } from '../group/assignors/assignor.ts'
+import { cooperativeStickyAssignor } from '../group/assignors/cooperative-sticky.ts'
+import { rangeAssignor } from '../group/assignors/range.ts'
+import { roundRobinAssignor } from '../group/assignors/round-robin.ts'
+import {
+  type Address,
+  CLIENT_DEFAULTS,
+  type ClientOptions,
+  invalidOption,
+  parseBootstrapServers,
+  resolveOptions,
+} from '../cluster/options.ts'
+
+export type AutoOffsetReset = 'latest' | 'earliest' | 'none'
+export type IsolationLevel = 'read_uncommitted' | 'read_committed'
+export type AssignorName = 'range' | 'roundrobin' | 'cooperative-sticky'
+
+/** Settings of {@link KafkaConsumer}, named and preset as those of Kafka's Java consumer. Times in milliseconds. */
+export interface KafkaConsumerOptions extends ClientOptions {
+  /** Needed for `subscribe` and for committed offsets. */
+  groupId?: string
+  /** Makes this a static member (KIP-345): a restart within the session timeout causes no rebalance. */
+  groupInstanceId?: string
+  /** Where to start without a committed offset, and when the offset is no longer there. Default latest. */
+  autoOffsetReset?: AutoOffsetReset
+  /** Commits what earlier polls returned, every `autoCommitIntervalMs`, in `poll`. Default true, with a group. */
+  enableAutoCommit?: boolean
+  autoCommitIntervalMs?: number
+  /** A fetch waits until this many bytes are there, at most `fetchMaxWaitMs`. */
+  fetchMinBytes?: number
+  fetchMaxWaitMs?: number
+  /** The most bytes that one answer, and one partition in it, brings; a batch that is larger still comes whole. */
+  fetchMaxBytes?: number
+  maxPartitionFetchBytes?: number
+  /** The most records that one `poll` returns. */
+  maxPollRecords?: number
+  isolationLevel?: IsolationLevel
+  /** Checks the checksum of each batch. Default true. */
+  checkCrcs?: boolean
+  /** The most that the records of one batch may take when decompressed, bytes. */
+  maxDecompressedBytes?: number
+  sessionTimeoutMs?: number
+  heartbeatIntervalMs?: number
+  /** A member that does not poll for so long leaves its group. */
+  maxPollIntervalMs?: number
+  /** In the order of preference. Rebalances are cooperative when all of them are. */
+  partitionAssignors?: readonly AssignorName[]
+  allowAutoCreateTopics?: boolean
+  /** For calls that take no timeout of their own. */
+  defaultApiTimeoutMs?: number
+}
+
+const CONSUMER_DEFAULTS = {
+  ...CLIENT_DEFAULTS,
+  bootstrapServers: '' as string | readonly string[],
+  groupId: undefined as string | undefined,
+  groupInstanceId: undefined as string | undefined,
+  autoOffsetReset: 'latest' as AutoOffsetReset,
+  enableAutoCommit: true,
+  autoCommitIntervalMs: 5_000,
+  fetchMinBytes: 1,
+  fetchMaxWaitMs: 500,
+  fetchMaxBytes: 50 * 1024 * 1024,
+  maxPartitionFetchBytes: 1024 * 1024,
+  maxPollRecords: 500,
+  isolationLevel: 'read_uncommitted' as IsolationLevel,
+  checkCrcs: true,
+  maxDecompressedBytes: 128 * 1024 * 1024,
+  sessionTimeoutMs: 45_000,
+  heartbeatIntervalMs: 3_000,
+  maxPollIntervalMs: 300_000,
+  partitionAssignors: ['range', 'cooperative-sticky'] as readonly AssignorName[],
+  allowAutoCreateTopics: true,
+  defaultApiTimeoutMs: 60_000,
+}
+
+const ASSIGNORS: Record<AssignorName, PartitionAssignor> = {
+  range: rangeAssignor,
+  roundrobin: roundRobinAssignor,
+  'cooperative-sticky': cooperativeStickyAssignor,
+}
+
+export type ResolvedConsumerOptions = Omit<typeof CONSUMER_DEFAULTS, 'bootstrapServers'> & {
+  bootstrapServers: Address[]
+  assignors: readonly PartitionAssignor[]
+}
+
+/** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
+export function resolveConsumerOptions(given: KafkaConsumerOptions): ResolvedConsumerOptions {
+  const resolved = resolveOptions('KafkaConsumer', CONSUMER_DEFAULTS, given)
+  checkChoice('autoOffsetReset', resolved.autoOffsetReset, ['latest', 'earliest', 'none'])
+  checkChoice('isolationLevel', resolved.isolationLevel, ['read_uncommitted', 'read_committed'])
+  const assignors = resolved.partitionAssignors.map((name) => {
+    checkChoice('partitionAssignors', name, Object.keys(ASSIGNORS))
+    return ASSIGNORS[name]
+  })
+  if (assignors.length === 0) throw invalidOption('KafkaConsumer', 'partitionAssignors', '[]', 'at least one assignor')
+  if (resolved.heartbeatIntervalMs >= resolved.sessionTimeoutMs) {
+    const { heartbeatIntervalMs } = resolved
+    throw invalidOption('KafkaConsumer', 'heartbeatIntervalMs', heartbeatIntervalMs, 'less than sessionTimeoutMs')
+  }
+  return { ...resolved, assignors, bootstrapServers: parseBootstrapServers(resolved.bootstrapServers) }
+}
+
+function checkChoice(key: string, value: string, choices: readonly string[]): void {
+  if (!choices.includes(value)) throw invalidOption('KafkaConsumer', key, value, `one of ${choices.join(', ')}`)
+}

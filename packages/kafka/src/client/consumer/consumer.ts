@@ -1,0 +1,388 @@
+import { yieldToEventLoop } from '@millrace/std'
+import { ErrorCode, KafkaError } from '../../errors/index.ts'
+import type { TopicPartition } from '../group/assignors/assignor.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import { Committer } from './committer.ts'
+import { type KafkaConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.ts'
+import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
+import { concurrentPoll, invalidSeek, mixedModes, nothingToRead, wokenUp } from './consumer-misuse.ts'
+import { ClientClosedError } from '../cluster/errors.ts'
+import { Fetcher } from './fetcher.ts'
+import { type CommittedOffset, GroupCoordinator } from '../group/group-coordinator.ts'
+import { GroupMember, type RebalanceListener } from '../group/group-member.ts'
+import {
+  EARLIEST_TIMESTAMP,
+  type FoundOffset,
+  LATEST_TIMESTAMP,
+  lookUpOffsets,
+  type OffsetQuery,
+} from './offset-lookup.ts'
+import type { TopicMetadata } from '../cluster/metadata.ts'
+import { Positions } from './positions.ts'
+import { SubscriptionState } from './subscription.ts'
+import { Pulse, timedOut } from '../cluster/waiting.ts'
+
+/** How often a poll looks again when a partition has no leader or rests after a failure. */
+const STALL_CHECK_MS = 50
+/** How often topics that do not exist yet are asked for. */
+const UNKNOWN_TOPIC_CHECK_MS = 500
+const ITERATOR_POLL_MS = 1_000
+
+export interface CallOptions {
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+/**
+ * Reads records of topics: as a member of a group (`subscribe`) or from partitions of one's choice (`assign`).
+ *
+ * @example
+ * await using consumer = new KafkaConsumer({ bootstrapServers: 'localhost:9092', groupId: 'g', autoOffsetReset: 'earliest' })
+ * consumer.subscribe(['lines'])
+ * for await (const record of consumer) console.log(record.offset, record.value?.toString())
+ */
+export class KafkaConsumer {
+  readonly #options: ResolvedConsumerOptions
+  readonly #cluster: Cluster
+  readonly #subscription = new SubscriptionState()
+  readonly #coordinator: GroupCoordinator | undefined
+  readonly #committer: Committer | undefined
+  readonly #fetcher: Fetcher
+  readonly #positions: Positions
+  readonly #changed: Pulse
+  #member: GroupMember | undefined
+  #isPolling = false
+  #isWoken = false
+  #isClosed = false
+  #nextTopicCheckAt = 0
+
+  /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
+  constructor(options: KafkaConsumerOptions) {
+    const resolved = resolveConsumerOptions(options)
+    this.#options = resolved
+    this.#cluster = new Cluster(resolved, { allowAutoTopicCreation: resolved.allowAutoCreateTopics })
+    this.#changed = new Pulse(resolved.system.timers)
+    const onChange = () => this.#changed.notify()
+    const { groupId } = resolved
+    this.#coordinator = groupId === undefined ? undefined : new GroupCoordinator(this.#cluster, groupId)
+    const parts = { cluster: this.#cluster, subscription: this.#subscription, options: resolved, onChange }
+    this.#committer =
+      this.#coordinator && new Committer({ ...parts, coordinator: this.#coordinator, membership: () => this.#member })
+    this.#fetcher = new Fetcher(parts)
+    this.#positions = new Positions({ ...parts, coordinator: this.#coordinator })
+    this.#cluster.onMetadata = () => {
+      this.#member?.metadataChanged()
+      onChange()
+    }
+  }
+
+  /** Reads these topics as a member of the group; the group's partitions are divided among its members. Replaces what was subscribed. */
+  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
+    this.#checkOpen()
+    const coordinator = this.#requireGroup('subscribe')
+    if (this.#subscription.mode === 'assigned') throw mixedModes()
+    this.#subscription.mode = 'subscribed'
+    this.#subscription.topics = [...new Set(topics)]
+    this.#cluster.follow(topics)
+    this.#member ??= new GroupMember({
+      cluster: this.#cluster,
+      coordinator,
+      subscription: this.#subscription,
+      options: this.#options,
+      beforeRevocation: async () => this.#committer?.beforeRevocation(),
+      onChange: () => this.#changed.notify(),
+    })
+    this.#member.listener = listener
+    this.#member.requestRejoin()
+  }
+
+  /** Reads exactly these partitions, without a group's help. Those that stay keep their positions. */
+  assign(partitions: readonly TopicPartition[]): void {
+    this.#checkOpen()
+    if (this.#subscription.mode === 'subscribed') throw mixedModes()
+    this.#subscription.mode = 'assigned'
+    this.#cluster.follow(partitions.map(({ topic }) => topic))
+    this.#subscription.replace(partitions)
+    this.#changed.notify()
+  }
+
+  /** Gives up all topics and partitions, and leaves the group. */
+  async unsubscribe(): Promise<void> {
+    await this.#leaveGroup()
+    this.#subscription.clear()
+  }
+
+  /** The topics that are subscribed to. */
+  subscription(): readonly string[] {
+    return this.#subscription.topics
+  }
+
+  /** The partitions that are read at present. */
+  assignment(): TopicPartition[] {
+    return this.#subscription.assignment()
+  }
+
+  /**
+   * Waits for records, at most `timeoutMs`, and returns up to `maxPollRecords` of them. The position moves past what is
+   * returned, and the next fetch is on its way then.
+   *
+   * @throws {MillraceError} KAFKA_CORRUPT_BATCH, KAFKA_OFFSET_OUT_OF_RANGE, KAFKA_NO_OFFSET, KAFKA_WAKEUP
+   * @throws {KafkaError}
+   */
+  async poll(timeoutMs: number, options: { signal?: AbortSignal } = {}): Promise<ConsumerRecord[]> {
+    return (await this.#next(() => this.#fetcher.takeRecords(), timeoutMs, options.signal)) ?? []
+  }
+
+  /** As {@link poll}, but hands out whole record batches as bytes, with no object per record. */
+  async pollBatches(timeoutMs: number, options: { signal?: AbortSignal } = {}): Promise<PartitionBatches[]> {
+    return (await this.#next(() => this.#fetcher.takeBatches(), timeoutMs, options.signal)) ?? []
+  }
+
+  /** Record after record, until the consumer is closed. A loop that is left resumes after the last record that it saw. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
+    while (!this.#isClosed) {
+      const records = await this.poll(ITERATOR_POLL_MS).catch((error) => {
+        if (this.#isClosed) return []
+        throw error
+      })
+      let seen = 0
+      try {
+        for (const record of records) {
+          seen++
+          yield record
+        }
+      } finally {
+        this.#putBack(records.slice(seen))
+      }
+    }
+  }
+
+  /** Makes the poll under way, or else the next one, throw KAFKA_WAKEUP. */
+  wakeup(): void {
+    this.#isWoken = true
+    this.#changed.notify()
+  }
+
+  /** Nothing of these partitions is returned until {@link resume}. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#subscription.get(partition).isPaused = true
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#subscription.get(partition).isPaused = false
+    this.#changed.notify()
+  }
+
+  paused(): TopicPartition[] {
+    return this.assignment().filter((partition) => this.#subscription.get(partition).isPaused)
+  }
+
+  /** The next poll continues at this offset. */
+  seek(target: TopicPartition & { offset: number }): void {
+    if (!Number.isSafeInteger(target.offset) || target.offset < 0) {
+      throw invalidSeek(target)
+    }
+    this.#subscription.get(target).seek(target.offset)
+    this.#changed.notify()
+  }
+
+  /** The next poll continues at the beginning of these partitions; without any, of all. */
+  seekToBeginning(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const partition of partitions) this.#subscription.get(partition).seekToEnd('earliest')
+    this.#changed.notify()
+  }
+
+  /** The next poll continues at the end of these partitions; without any, of all. */
+  seekToEnd(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const partition of partitions) this.#subscription.get(partition).seekToEnd('latest')
+    this.#changed.notify()
+  }
+
+  /** The offset of the next record that a poll returns; finds it out when it is not known yet. */
+  async position(partition: TopicPartition, options: CallOptions = {}): Promise<number> {
+    this.#checkOpen()
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    const deadline = this.#now() + timeoutMs
+    for (;;) {
+      options.signal?.throwIfAborted()
+      const { position } = this.#subscription.get(partition)
+      if (position !== undefined) return position
+      this.#throwErrors()
+      this.#positions.seek()
+      const left = deadline - this.#now()
+      if (left <= 0) throw timedOut(`Finding the position of ${partition.topic}-${partition.partition}`, timeoutMs)
+      await this.#changed.wait(left)
+    }
+  }
+
+  /** How many records of the partition come after the position; undefined before the first fetch. */
+  currentLag(partition: TopicPartition): number | undefined {
+    const { position, highWatermark } = this.#subscription.get(partition)
+    return position === undefined || highWatermark < 0 ? undefined : Math.max(0, highWatermark - position)
+  }
+
+  /**
+   * Stores offsets of the group: these, or those of all that polls have returned.
+   *
+   * @throws {KafkaError} ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID (the partitions belong to others by now) and others
+   */
+  async commit(offsets?: readonly CommittedOffset[], options: CallOptions = {}): Promise<void> {
+    if (this.#cluster.isClosed) throw new ClientClosedError('consumer')
+    this.#requireGroup('commit')
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    await this.#committer?.commit(offsets, { timeoutMs, signal: options.signal })
+  }
+
+  /** The stored offsets of the group for these partitions; those that have none are left out. */
+  async committed(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<CommittedOffset[]> {
+    this.#checkOpen()
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    return this.#requireGroup('committed').committed(partitions, { timeoutMs, signal: options.signal })
+  }
+
+  async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<FoundOffset[]> {
+    return this.offsetsForTimes(
+      partitions.map((p) => ({ ...p, timestamp: EARLIEST_TIMESTAMP })),
+      options,
+    )
+  }
+
+  /** The offset after the last record; with `read_committed`, after the last one that is decided. */
+  async endOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<FoundOffset[]> {
+    return this.offsetsForTimes(
+      partitions.map((p) => ({ ...p, timestamp: LATEST_TIMESTAMP })),
+      options,
+    )
+  }
+
+  /** The first record of each partition with this timestamp or a later one; offset -1 when there is none. */
+  async offsetsForTimes(queries: readonly OffsetQuery[], options: CallOptions = {}): Promise<FoundOffset[]> {
+    this.#checkOpen()
+    const { isolationLevel, defaultApiTimeoutMs } = this.#options
+    const timeoutMs = options.timeoutMs ?? defaultApiTimeoutMs
+    return lookUpOffsets(this.#cluster, queries, { isolationLevel, timeoutMs, signal: options.signal })
+  }
+
+  /** What is known of a topic's partitions. */
+  async partitionsFor(topic: string, options: CallOptions = {}): Promise<TopicMetadata> {
+    this.#checkOpen()
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    return this.#cluster.topic(topic, { timeoutMs, signal: options.signal })
+  }
+
+  /** Commits if that is automatic, gives up the partitions, leaves the group, disconnects. */
+  async close({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#changed.notify()
+    const late = new Pulse(this.#options.system.timers)
+    const left = this.#leaveGroup()
+    void left.catch(() => {}).finally(() => late.notify())
+    await late.wait(timeoutMs)
+    this.#cluster.close()
+    await left
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #next<T>(
+    take: () => T | undefined,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
+    this.#checkOpen()
+    if (this.#subscription.mode === 'none') throw nothingToRead()
+    if (this.#isPolling) throw concurrentPoll()
+    this.#isPolling = true
+    this.#member?.pollStarted()
+    const wake = () => this.#changed.notify()
+    signal?.addEventListener('abort', wake)
+    try {
+      const deadline = this.#now() + timeoutMs
+      for (;;) {
+        this.#checkOpen()
+        signal?.throwIfAborted()
+        this.#checkWoken()
+        this.#committer?.tick()
+        if (this.#member?.needsAttention) await this.#member.advance()
+        this.#throwErrors()
+        const taken = take()
+        this.#positions.seek()
+        this.#fetcher.sendFetches()
+        if (taken !== undefined) return taken
+        const left = deadline - this.#now()
+        if (left <= 0) {
+          // A loop of polls without a timeout must not keep answers from coming in.
+          await yieldToEventLoop(this.#options.system.timers)
+          return take()
+        }
+        await this.#changed.wait(Math.min(left, this.#patience()))
+      }
+    } finally {
+      signal?.removeEventListener('abort', wake)
+      this.#isPolling = false
+      this.#member?.pollEnded()
+    }
+  }
+
+  /** How long a poll may sleep when nothing wakes it. */
+  #patience(): number {
+    let patience = this.#fetcher.hasStalled ? STALL_CHECK_MS : Number.POSITIVE_INFINITY
+    const { topics } = this.#cluster.metadata
+    if (this.#subscription.topics.some((topic) => !topics.has(topic))) {
+      patience = Math.min(patience, UNKNOWN_TOPIC_CHECK_MS)
+      if (this.#now() >= this.#nextTopicCheckAt) {
+        this.#nextTopicCheckAt = this.#now() + UNKNOWN_TOPIC_CHECK_MS
+        this.#cluster.requestRefresh()
+      }
+    }
+    return patience
+  }
+
+  #throwErrors(): void {
+    const error = this.#fetcher.takeError() ?? this.#positions.takeError()
+    if (error) throw error
+  }
+
+  async #leaveGroup(): Promise<void> {
+    if (this.#subscription.size > 0) await this.#committer?.beforeRevocation()
+    try {
+      // It is still a member while its listener is told, and may commit.
+      await this.#member?.close()
+    } finally {
+      this.#member = undefined
+    }
+  }
+
+  /** Records of a poll that nobody saw are returned again. */
+  #putBack(records: readonly ConsumerRecord[]): void {
+    const seen = new Set<string>()
+    for (const { topic, partition, offset } of records) {
+      const key = `${topic}-${partition}`
+      if (seen.has(key) || !this.#subscription.has({ topic, partition })) continue
+      seen.add(key)
+      this.#subscription.get({ topic, partition }).seek(offset)
+    }
+  }
+
+  #requireGroup(what: string): GroupCoordinator {
+    if (this.#coordinator) return this.#coordinator
+    throw new KafkaError(ErrorCode.INVALID_GROUP_ID, what, 'this consumer has no groupId: give it one')
+  }
+
+  #checkWoken(): void {
+    if (!this.#isWoken) return
+    this.#isWoken = false
+    throw wokenUp()
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ClientClosedError('consumer')
+  }
+
+  #now(): number {
+    return this.#options.system.clock.monotonic()
+  }
+}

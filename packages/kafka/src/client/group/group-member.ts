@@ -1,0 +1,350 @@
+import { MillraceError, sleep, type TimerHandle } from '@millrace/std'
+import { Heartbeat, LeaveGroup } from '../../definitions/index.ts'
+import { ErrorCode, KafkaError } from '../../errors/index.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ResolvedConsumerOptions } from '../consumer/consumer-options.ts'
+import { isRetriable } from '../cluster/errors.ts'
+import type { GroupCoordinator, GroupIdentity } from './group-coordinator.ts'
+import { type Joined, joinGroup } from './group-join.ts'
+import { partitionKey, type SubscriptionState } from '../consumer/subscription.ts'
+import { backoff } from '../cluster/waiting.ts'
+
+/** Told of rebalances, always from within `poll` or `close`. The consumer waits for promises. */
+export interface RebalanceListener {
+  onPartitionsAssigned?(partitions: TopicPartition[]): void | Promise<void>
+  /** They are still this consumer's: the last moment to commit. */
+  onPartitionsRevoked?(partitions: TopicPartition[]): void | Promise<void>
+  /** They may be another's already: committing is too late. Without it, `onPartitionsRevoked` is called. */
+  onPartitionsLost?(partitions: TopicPartition[]): void | Promise<void>
+}
+
+export interface GroupMemberOptions {
+  cluster: Cluster
+  coordinator: GroupCoordinator
+  subscription: SubscriptionState
+  options: ResolvedConsumerOptions
+  /** Runs before partitions are given up: commits what was read, if that is wanted. */
+  beforeRevocation: () => Promise<void>
+  /** A poll has something to do. */
+  onChange: () => void
+}
+
+/** The coordinator knows this member no longer: it must come back as a new one. */
+class MembershipLostError extends MillraceError {
+  constructor() {
+    super('KAFKA_MEMBERSHIP_LOST', { message: 'The group went on without this member.' })
+  }
+}
+
+/**
+ * A member of a classic consumer group. Joining and heartbeats go on in the background; giving up and taking over
+ * partitions, with the listener's calls, happens only within `poll` (see {@link advance}), so that no record is in
+ * work at that time.
+ */
+export class GroupMember {
+  listener: RebalanceListener = {}
+  readonly #context: GroupMemberOptions
+  #memberId = ''
+  #generationId = -1
+  #needsRejoin = true
+  /** What it held may belong to others. */
+  #isLost = false
+  #isPrepared = false
+  #joining: Promise<void> | undefined
+  #joined: Joined | undefined
+  #error: Error | undefined
+  #isStable = false
+  #heartbeat: TimerHandle | undefined
+  #pollEndedAt = 0
+  #isPolling = false
+  /** As leader: the partition counts that the assignment was made for. */
+  #assignedFor: ReadonlyMap<string, number> | undefined
+  readonly #closed = new AbortController()
+
+  constructor(options: GroupMemberOptions) {
+    this.#context = options
+  }
+
+  get identity(): GroupIdentity {
+    const { groupInstanceId } = this.#context.options
+    return { memberId: this.#memberId, generationId: this.#generationId, groupInstanceId: groupInstanceId ?? null }
+  }
+
+  /** Whether {@link advance} would do something; checked in each poll. */
+  get needsAttention(): boolean {
+    return this.#error !== undefined || this.#joined !== undefined || (this.#needsRejoin && !this.#joining)
+  }
+
+  pollStarted(): void {
+    this.#isPolling = true
+  }
+
+  pollEnded(): void {
+    this.#isPolling = false
+    this.#pollEndedAt = this.#now()
+  }
+
+  /** The subscription changed. */
+  requestRejoin(): void {
+    this.#needsRejoin = true
+    this.#context.onChange()
+  }
+
+  /** Takes the next step of a rebalance that needs the user's side. @throws what made joining impossible */
+  async advance(): Promise<void> {
+    while (this.needsAttention) {
+      if (this.#error) {
+        const error = this.#error
+        this.#error = undefined
+        throw error
+      }
+      if (this.#joined) await this.#apply(this.#joined)
+      else {
+        // While the listener was told, a heartbeat may have said that all is lost: then it is told that, too.
+        while (!this.#isPrepared) await this.#prepare()
+        this.#startJoin()
+      }
+    }
+  }
+
+  /** As leader: partitions were added, or a topic came or went. */
+  metadataChanged(): void {
+    if (!this.#assignedFor || !this.#isStable) return
+    for (const [topic, count] of this.#assignedFor) {
+      if ((this.#context.cluster.metadata.topics.get(topic)?.partitions.length ?? 0) === count) continue
+      this.#assignedFor = undefined
+      this.requestRejoin()
+      return
+    }
+  }
+
+  /** Gives up the partitions and leaves; a static member stays registered, since it will be back. */
+  async close(): Promise<void> {
+    this.#closed.abort()
+    this.#stopHeartbeat()
+    const { subscription } = this.#context
+    const owned = subscription.assignment()
+    try {
+      if (owned.length > 0) await (this.#isLost ? this.#tellLost(owned) : this.listener.onPartitionsRevoked?.(owned))
+    } finally {
+      subscription.replace([])
+      await this.#leave('the consumer is being closed')
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { subscription } = this.#context
+    const owned = subscription.assignment()
+    if (this.#isLost) {
+      this.#isLost = false
+      subscription.replace([])
+      if (owned.length > 0) await this.#tellLost(owned)
+    } else {
+      const isCooperative = this.#context.options.assignors.every((assignor) => assignor.protocol === 'cooperative')
+      const topics = new Set(subscription.topics)
+      const revoked = isCooperative ? owned.filter(({ topic }) => !topics.has(topic)) : owned
+      if (revoked.length > 0) {
+        await this.#context.beforeRevocation()
+        await this.listener.onPartitionsRevoked?.(revoked)
+        subscription.replace(without(owned, revoked))
+      }
+    }
+    this.#isPrepared = !this.#isLost
+  }
+
+  async #apply({ assignor, partitions }: Joined): Promise<void> {
+    const { subscription, cluster } = this.#context
+    this.#joined = undefined
+    this.#isPrepared = false
+    const owned = subscription.assignment()
+    const revoked = without(owned, partitions)
+    const added = without(partitions, owned)
+    if (revoked.length > 0) {
+      await this.#context.beforeRevocation()
+      await this.listener.onPartitionsRevoked?.(revoked)
+      // Only when all have given up what moves can the others get it.
+      if (assignor.protocol === 'cooperative') this.#needsRejoin = true
+    }
+    cluster.follow(partitions.map(({ topic }) => topic))
+    subscription.replace(partitions)
+    await this.listener.onPartitionsAssigned?.(added)
+  }
+
+  #startJoin(): void {
+    this.#needsRejoin = false
+    this.#isStable = false
+    this.#stopHeartbeat()
+    this.#joining = this.#join()
+      .catch((error: Error) => {
+        this.#needsRejoin = true
+        if (error instanceof MembershipLostError) this.#isPrepared = false
+        else if (!this.#closed.signal.aborted) this.#error = error
+      })
+      .finally(() => {
+        this.#joining = undefined
+        this.#context.onChange()
+      })
+  }
+
+  async #join(): Promise<void> {
+    const { random, timers } = this.#context.cluster.options.system
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#context.options
+    for (let failures = 1; !this.#closed.signal.aborted; failures++) {
+      try {
+        const joined = await this.#joinOnce()
+        if (this.#closed.signal.aborted) return
+        this.#joined = joined
+        this.#isStable = true
+        this.#scheduleHeartbeat()
+        return
+      } catch (error) {
+        if (!this.#isWorthRetry(error)) throw error
+        if (error instanceof KafkaError && error.kafkaCode === ErrorCode.MEMBER_ID_REQUIRED) continue
+        const pause = backoff(random, failures, retryBackoffMs, retryBackoffMaxMs)
+        await sleep(timers, pause, this.#closed.signal)
+      }
+    }
+  }
+
+  /** Looks at what joining failed with, and forgets what is no longer true. */
+  #isWorthRetry(error: unknown): boolean {
+    if (!(error instanceof KafkaError)) return isRetriable(error)
+    switch (error.kafkaCode) {
+      case ErrorCode.MEMBER_ID_REQUIRED:
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+        return true
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+      case ErrorCode.ILLEGAL_GENERATION:
+        this.#loseMembership(error.kafkaCode)
+        if (this.#context.subscription.size > 0) throw new MembershipLostError()
+        return true
+      default:
+        return error.retriable
+    }
+  }
+
+  async #joinOnce(): Promise<Joined> {
+    const { cluster, coordinator, options, subscription } = this.#context
+    const joined = await joinGroup(cluster, coordinator, options, {
+      memberId: this.#memberId,
+      topics: subscription.topics,
+      ownedPartitions: subscription.assignment(),
+      generationId: this.#generationId,
+      onMember: (memberId, generationId) => {
+        this.#memberId = memberId
+        if (generationId >= 0) this.#generationId = generationId
+      },
+    })
+    this.#assignedFor = joined.assignedFor
+    return joined
+  }
+
+  #scheduleHeartbeat(): void {
+    this.#stopHeartbeat()
+    const { timers } = this.#context.cluster.options.system
+    this.#heartbeat = timers.scheduleBackground(this.#context.options.heartbeatIntervalMs, () => void this.#beat())
+  }
+
+  #stopHeartbeat(): void {
+    if (this.#heartbeat) this.#context.cluster.options.system.timers.cancel(this.#heartbeat)
+    this.#heartbeat = undefined
+  }
+
+  async #beat(): Promise<void> {
+    if (!this.#isStable || this.#closed.signal.aborted) return
+    const { coordinator, options } = this.#context
+    if (!this.#isPolling && this.#now() - this.#pollEndedAt > options.maxPollIntervalMs) {
+      this.#isStable = false
+      await this.#leave(`no poll for maxPollIntervalMs (${options.maxPollIntervalMs} ms)`)
+      this.#loseMembership(ErrorCode.UNKNOWN_MEMBER_ID)
+      return
+    }
+    const { memberId, generationId, groupInstanceId } = this.identity
+    try {
+      const { errorCode } = await coordinator.send(
+        Heartbeat,
+        { groupId: coordinator.groupId, generationId, memberId, groupInstanceId },
+        (answer) => answer.errorCode,
+      )
+      // An answer to what has passed in the meantime says nothing about now.
+      if (this.#isStable && generationId === this.#generationId) this.#hear(errorCode)
+    } catch {
+      // Lost connections are made anew by the next beat; if they stay lost, the coordinator will say so.
+    }
+    if (this.#isStable && !this.#closed.signal.aborted) this.#scheduleHeartbeat()
+  }
+
+  #hear(errorCode: number): void {
+    switch (errorCode) {
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+        this.requestRejoin()
+        return
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+      case ErrorCode.ILLEGAL_GENERATION:
+        this.#loseMembership(errorCode)
+        return
+      case ErrorCode.FENCED_INSTANCE_ID:
+      case ErrorCode.GROUP_AUTHORIZATION_FAILED:
+        this.#isStable = false
+        this.#isLost = true
+        this.#isPrepared = false
+        // The partitions are another's: the next poll gives them up, and shows whether joining is allowed again.
+        this.#needsRejoin = true
+        this.#error = new KafkaError(errorCode, `Staying in group ${this.#context.coordinator.groupId}`)
+        this.#context.onChange()
+    }
+  }
+
+  /** What a failed commit says about this member, too. */
+  noteCommitError(error: unknown): void {
+    if (!(error instanceof KafkaError) || !this.#isStable) return
+    this.#hear(error.kafkaCode)
+  }
+
+  #loseMembership(errorCode: number): void {
+    this.#isStable = false
+    this.#isLost = true
+    this.#isPrepared = false
+    this.#joined = undefined
+    this.#generationId = -1
+    this.#assignedFor = undefined
+    if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#memberId = ''
+    this.requestRejoin()
+  }
+
+  async #tellLost(partitions: TopicPartition[]): Promise<void> {
+    if (this.listener.onPartitionsLost) await this.listener.onPartitionsLost(partitions)
+    else await this.listener.onPartitionsRevoked?.(partitions)
+  }
+
+  async #leave(reason: string): Promise<void> {
+    const memberId = this.#memberId
+    if (memberId === '' || this.#context.options.groupInstanceId !== undefined) return
+    this.#memberId = ''
+    const { groupId } = this.#context.coordinator
+    try {
+      await this.#context.coordinator.send(
+        LeaveGroup,
+        (version) =>
+          version >= 3
+            ? { groupId, memberId: '', members: [{ memberId, groupInstanceId: null, reason }] }
+            : { groupId, memberId, members: [] },
+        (answer) => answer.errorCode,
+        // A JoinGroup that the coordinator holds back would hold back this as well.
+        { lane: 'common' },
+      )
+    } catch {
+      // The coordinator finds out by the session timeout.
+    }
+  }
+
+  #now(): number {
+    return this.#context.cluster.options.system.clock.monotonic()
+  }
+}
+
+function without(partitions: readonly TopicPartition[], others: readonly TopicPartition[]): TopicPartition[] {
+  const keys = new Set(others.map(partitionKey))
+  return partitions.filter((partition) => !keys.has(partitionKey(partition)))
+}
