@@ -2,4 +2,7 @@ export { type HarnessOutput, JobHarness, jobHarness, type JobHarnessOptions } fr
 export { ManualClock } from './manual-clock.ts'
 export { MemoryFileSystem } from './memory-filesystem.ts'
 export { type DiskOperation, SimulatedCrash, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
+export { type NetworkFaults, SimulatedNetwork, type SimulatedNetworkOptions } from './simulation/simulated-network.ts'
+export { SimulatedProcess, type SimulatedProcessOptions } from './simulation/simulated-process.ts'
+export { SimulatedTime, SimulationStuck } from './simulation/simulated-time.ts'
 export { stateBackendSuite, type StateBackendSuiteOptions } from './state-backend-suite.ts'

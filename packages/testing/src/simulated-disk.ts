@@ -8,6 +8,7 @@ import {
   nextInt,
   type OpenMode,
   type Random,
+  type Timers,
 } from '@millrace/std'
 import { SimulatedFile } from './simulated-file.ts'
 import { SimulatedFolder, type SimulatedNode } from './simulated-folder.ts'
@@ -26,6 +27,8 @@ export interface SimulatedDiskOptions {
   readonly random: Random
   /** Bytes that fit; more is answered with ENOSPC. */
   readonly capacity?: number
+  /** How long a sync takes, in milliseconds of `timers`; by default it is over with the next promise. */
+  readonly syncs?: { readonly timers: Timers; readonly delayMs: () => number }
 }
 
 /**
@@ -46,6 +49,7 @@ export class SimulatedDisk implements FileSystem {
   readonly #random: Random
   readonly #root: SimulatedFolder
   readonly #locks = new Set<string>()
+  readonly #syncs: SimulatedDiskOptions['syncs']
   #generation = 0
   #crashed = false
   #crashIn = Number.POSITIVE_INFINITY
@@ -58,6 +62,7 @@ export class SimulatedDisk implements FileSystem {
   constructor(options: SimulatedDiskOptions) {
     this.#clock = options.clock
     this.#random = options.random
+    this.#syncs = options.syncs
     this.capacity = options.capacity ?? Number.POSITIVE_INFINITY
     this.#root = new SimulatedFolder(options.clock.now())
   }
@@ -264,11 +269,17 @@ export class SimulatedDisk implements FileSystem {
     const generation = this.#generation
     const failed = () => node.syncFailed(count)
     this.#perform('sync', path, () => {}, failed)
-    await Promise.resolve()
+    await this.#wait()
     const held = this.#held
     if (held) await new Promise<void>((resolve) => held.push(resolve))
     if (this.#crashed || generation !== this.#generation) throw new SimulatedCrash()
     node.synced(count)
+  }
+
+  #wait(): Promise<void> {
+    const syncs = this.#syncs
+    if (!syncs) return Promise.resolve()
+    return new Promise((resolve) => syncs.timers.schedule(syncs.delayMs(), resolve))
   }
 
   #syncNow(path: string, node: SimulatedNode): void {

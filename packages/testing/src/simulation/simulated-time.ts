@@ -1,0 +1,141 @@
+import { type Clock, systemTimers, type TimerHandle, type Timers, yieldToEventLoop } from '@millrace/std'
+
+interface Event {
+  due: number
+  order: number
+  /** Undefined once it was cancelled. */
+  callback: (() => void) | undefined
+}
+
+/** Thrown when nothing is left that could happen, or too much has: the simulated program waits for something that never comes. */
+export class SimulationStuck extends Error {
+  override name = 'SimulationStuck'
+}
+
+/**
+ * The time of a simulation: nothing happens but the next event, and between two events time jumps. After each event all
+ * promises settle, so a run depends on nothing but the order of events, and can be repeated.
+ *
+ * @example
+ * const time = new SimulatedTime()
+ * let done = false
+ * time.schedule(3_600_000, () => { done = true })
+ * await time.runUntil(() => done) // at once
+ */
+export class SimulatedTime implements Clock, Timers {
+  #now: number
+  #elapsed = 0
+  #order = 0
+  /** A binary heap by due time, then by the order of scheduling. */
+  readonly #heap: Event[] = []
+  /** Events that ran. */
+  events = 0
+
+  /** `now`: milliseconds since the epoch at the start. */
+  constructor(options: { now?: number } = {}) {
+    this.#now = options.now ?? 1_700_000_000_000
+  }
+
+  now(): number {
+    return Math.floor(this.#now + this.#elapsed)
+  }
+
+  monotonic(): number {
+    return this.#elapsed
+  }
+
+  /** Moves the wall clock by `ms` (also back), as an administrator or NTP would; `monotonic` does not move. */
+  shiftWallClock(ms: number): void {
+    this.#now += ms
+  }
+
+  schedule(delayMs: number, callback: () => void): TimerHandle {
+    const event: Event = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback }
+    this.#push(event)
+    return event
+  }
+
+  scheduleBackground(delayMs: number, callback: () => void): TimerHandle {
+    return this.schedule(delayMs, callback)
+  }
+
+  immediate(callback: () => void): TimerHandle {
+    return this.schedule(0, callback)
+  }
+
+  cancel(handle: TimerHandle): void {
+    ;(handle as Event).callback = undefined
+  }
+
+  /**
+   * Runs events until `done`. Throws {@link SimulationStuck} when there is nothing left to run, or when `maxMs` of
+   * simulated time or `maxEvents` have passed.
+   */
+  async runUntil(done: () => boolean, limits: { maxMs?: number; maxEvents?: number } = {}): Promise<void> {
+    const end = this.#elapsed + (limits.maxMs ?? Number.POSITIVE_INFINITY)
+    const lastEvent = this.events + (limits.maxEvents ?? Number.POSITIVE_INFINITY)
+    await yieldToEventLoop(systemTimers)
+    while (!done()) {
+      const event = this.#pop()
+      if (!event) throw new SimulationStuck('Nothing is left to happen')
+      if (event.due > end) throw new SimulationStuck(`Not done after ${limits.maxMs} ms of simulated time`)
+      if (this.events >= lastEvent) throw new SimulationStuck(`Not done after ${limits.maxEvents} events`)
+      this.#elapsed = Math.max(this.#elapsed, event.due)
+      this.events++
+      event.callback?.()
+      await yieldToEventLoop(systemTimers)
+    }
+  }
+
+  /** Runs everything that happens in the next `ms`. */
+  async run(ms: number): Promise<void> {
+    let over = false
+    this.schedule(ms, () => {
+      over = true
+    })
+    await this.runUntil(() => over)
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(event)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!isBefore(event, heap[parent] as Event)) break
+      heap[at] = heap[parent] as Event
+      at = parent
+    }
+    heap[at] = event
+  }
+
+  /** The next event that was not cancelled. */
+  #pop(): Event | undefined {
+    for (;;) {
+      const first = this.#heap[0]
+      if (!first) return undefined
+      this.#removeFirst()
+      if (first.callback) return first
+    }
+  }
+
+  #removeFirst(): void {
+    const heap = this.#heap
+    const last = heap.pop() as Event
+    if (heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++
+      if (!isBefore(heap[child] as Event, last)) break
+      heap[at] = heap[child] as Event
+      at = child
+    }
+    heap[at] = last
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.due < b.due || (a.due === b.due && a.order < b.order)
+}
