@@ -12,8 +12,13 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.Random;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
+import org.apache.kafka.common.protocol.ObjectSerializationCache;
+import org.apache.kafka.metadata.MetadataRecordSerde;
+import org.apache.kafka.server.common.ApiMessageAndVersion;
 
 /**
  * Asks Apache Kafka's own classes what messages look like on the wire: for every version of every message it fills a random
@@ -56,22 +61,61 @@ public final class Golden {
     Golden golden = new Golden(version, full, name.hashCode() * 31L + version * 2 + (full ? 1 : 0));
     JsonNode definition = definition(name);
     golden.structs.putAll(commonStructs(definition));
-    JsonNode value = golden.struct(definition.get("fields"));
+    ObjectNode value = golden.struct(definition.get("fields"));
+    if (namesItsVersion(definition)) value.put("version", version);
     Class<?> converter = converterOf(name);
     Message message = (Message) converter.getMethod("read", JsonNode.class, short.class).invoke(null, value, version);
-    ByteBuffer buffer = MessageUtil.toByteBufferAccessor(message, version).buffer();
-    byte[] bytes = new byte[buffer.remaining()];
-    buffer.get(bytes);
+    byte[] bytes = asKept(definition, message, version);
+    if (namesItsVersion(definition)) value.remove("version");
     ObjectNode line = NODES.objectNode();
     line.put("message", name).put("version", version).set("value", value);
     line.put("bytes", HexFormat.of().formatHex(bytes));
     System.out.println(MAPPER.writeValueAsString(line));
   }
 
-  private static JsonNode definition(String name) throws IOException {
-    try (InputStream in = Golden.class.getResourceAsStream("/common/message/" + name + ".json")) {
-      return MAPPER.readTree(in);
+  /** The bytes of a request or response; those of anything else with what leads it where it is kept. */
+  private static byte[] asKept(JsonNode definition, Message message, short version) {
+    switch (definition.get("type").asText()) {
+      case "coordinator-key":
+        return MessageUtil.toCoordinatorTypePrefixedBytes((ApiMessage) message);
+      case "coordinator-value":
+        return MessageUtil.toVersionPrefixedBytes(version, message);
+      case "metadata": {
+        ApiMessageAndVersion record = new ApiMessageAndVersion((ApiMessage) message, version);
+        ObjectSerializationCache cache = new ObjectSerializationCache();
+        ByteBuffer buffer = ByteBuffer.allocate(MetadataRecordSerde.INSTANCE.recordSize(record, cache));
+        MetadataRecordSerde.INSTANCE.write(record, cache, new ByteBufferAccessor(buffer));
+        return buffer.array();
+      }
+      case "data":
+        if (!namesItsVersion(definition)) return MessageUtil.toVersionPrefixedBytes(version, message);
+        // Falls through: the version is part of the message.
+      default: {
+        ByteBuffer buffer = MessageUtil.toByteBufferAccessor(message, version).buffer();
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.get(bytes);
+        return bytes;
+      }
     }
+  }
+
+  /** Control records of the quorum have their leading version as a field. */
+  private static boolean namesItsVersion(JsonNode definition) {
+    return definition.get("type").asText().equals("data") && isVersion(definition.get("fields").get(0));
+  }
+
+  private static boolean isVersion(JsonNode field) {
+    return field.get("name").asText().equals("Version");
+  }
+
+  private static JsonNode definition(String name) throws IOException {
+    String file = name.equals("ZkMigrationStateRecord") ? "ZkMigrationRecord" : name;
+    for (String folder : new String[] {"/common/message/", "/common/metadata/"}) {
+      try (InputStream in = Golden.class.getResourceAsStream(folder + file + ".json")) {
+        if (in != null) return MAPPER.readTree(in);
+      }
+    }
+    throw new IOException("no definition of " + name);
   }
 
   private static Map<String, JsonNode> commonStructs(JsonNode definition) {
@@ -85,6 +129,7 @@ public final class Golden {
     JsonNode definition = definition(name);
     ObjectNode rules = NODES.objectNode();
     collectRules(definition.get("fields"), "", commonStructs(definition), rules);
+    if (namesItsVersion(definition)) rules.remove("version");
     ObjectNode line = NODES.objectNode();
     line.put("message", name).put("flexible", definition.get("flexibleVersions").asText()).set("fields", rules);
     System.out.println(MAPPER.writeValueAsString(line));
@@ -98,6 +143,7 @@ public final class Golden {
       for (String key : new String[] {"versions", "nullableVersions", "taggedVersions", "tag", "default", "ignorable"}) {
         if (field.has(key)) rule.set(key, field.get(key));
       }
+      rule.put("versions", versionsOf(field));
       rules.set(name, rule);
       JsonNode members = field.has("fields") ? field.get("fields") : structs.get(type.replace("[]", ""));
       if (members != null) collectRules(members, name + ".", structs, rules);
@@ -109,6 +155,8 @@ public final class Golden {
       "org.apache.kafka.common.message." + name + "DataJsonConverter",
       "org.apache.kafka.common.message." + name + "JsonConverter",
       "org.apache.kafka.coordinator.group.generated." + name + "JsonConverter",
+      "org.apache.kafka.coordinator.transaction.generated." + name + "JsonConverter",
+      "org.apache.kafka.common.metadata." + name + "JsonConverter",
     };
     for (String candidate : candidates) {
       try {
@@ -123,12 +171,17 @@ public final class Golden {
   private ObjectNode struct(JsonNode fields) {
     ObjectNode value = NODES.objectNode();
     for (JsonNode field : fields) {
-      if (!carries(field.path("versions").asText())) continue;
+      if (!carries(versionsOf(field))) continue;
       if (field.has("tag") && !full && random.nextBoolean()) continue;
       String name = field.get("name").asText();
       value.set(name.substring(0, 1).toLowerCase() + name.substring(1), value(field));
     }
     return value;
+  }
+
+  /** A tagged field need not say its versions twice. */
+  private static String versionsOf(JsonNode field) {
+    return field.has("versions") ? field.get("versions").asText() : field.path("taggedVersions").asText();
   }
 
   private boolean carries(String versions) {
@@ -153,6 +206,7 @@ public final class Golden {
     switch (type) {
       case "bool": return NODES.booleanNode(random.nextBoolean());
       case "int8": return NODES.numberNode((byte) random.nextInt());
+      case "uint16": return NODES.numberNode(random.nextInt(1 << 16));
       case "int16": return NODES.numberNode((short) random.nextInt());
       case "int32": return NODES.numberNode(random.nextInt() >> random.nextInt(32));
       case "int64": return NODES.numberNode(LONGS[random.nextInt(LONGS.length)]);
