@@ -1,6 +1,16 @@
 import { assert, type TimerHandle } from '@millrace/std'
-import type { GroupError, JoinResponse, MemberRequest, Protocol, Reply, SyncResponse } from './protocol.ts'
-import type { GroupValue, OffsetValue } from './group-records.ts'
+import type { Group } from './group.ts'
+import { type GroupRecord, type GroupValue, groupRecord, type OffsetValue } from './group-records.ts'
+import type {
+  CommitRequest,
+  GroupError,
+  JoinResponse,
+  MemberRequest,
+  Protocol,
+  Reply,
+  SyncResponse,
+} from './protocol.ts'
+import { subscribedTopics } from './subscribed-topics.ts'
 
 /**
  * The states of a classic group and where they lead. Empty and Stable are durable; a rebalance in progress is not: after
@@ -34,9 +44,13 @@ export interface Member {
 
 const noBytes = new Uint8Array(0)
 
+/** The protocol type of groups of consumers; others are Kafka Connect's workers, schema registries and the like. */
+export const consumerProtocolType = 'consumer'
+
 /** A group as it lives: what was made durable last, and the rebalance in progress. It decides nothing itself. */
-export class ClassicGroup {
+export class ClassicGroup implements Group {
   readonly id: string
+  readonly type = 'classic'
   state: GroupState = 'Empty'
   generation = 0
   protocolType: string | null = null
@@ -56,19 +70,24 @@ export class ClassicGroup {
   newMemberAdded = false
   /** The last group record; null when there is none. */
   durable: GroupValue | null = null
-  readonly offsets = new Map<string, Map<number, OffsetValue>>()
+  /** What its members read, when they are consumers and say it in a way that is understood. */
+  #subscribedTopics: ReadonlySet<string> | undefined
 
   constructor(id: string) {
     this.id = id
   }
 
-  /** Nothing is left of it. */
-  get isGone(): boolean {
-    return this.isIdle && this.durable === null && this.offsets.size === 0
+  get isEmpty(): boolean {
+    return this.state === 'Empty'
   }
 
-  get isIdle(): boolean {
-    return this.state === 'Empty' && this.pendingMembers.size === 0
+  /** Made by a commit of offsets only: nobody has ever joined, and nothing but the offsets is durable. */
+  get isSimple(): boolean {
+    return this.protocolType === null && this.isEmpty && this.pendingMembers.size === 0
+  }
+
+  get isOfConsumers(): boolean {
+    return this.protocolType === consumerProtocolType
   }
 
   /** How long members have to join again: as long as the slowest asks for. */
@@ -82,6 +101,61 @@ export class ClassicGroup {
     if (this.pendingMembers.size > 0) return false
     for (const member of this.members.values()) if (!member.awaitingJoin) return false
     return true
+  }
+
+  /** Who may commit: members of the current generation, and anyone while the group has no members. */
+  checkCommit(request: CommitRequest): GroupError {
+    const { generationId, memberId, groupInstanceId, isTransactional } = request
+    if (generationId < 0 && this.isEmpty) return 'NONE'
+    if (generationId >= 0 || memberId !== '' || groupInstanceId !== null) {
+      const member = this.checkMember(request)
+      if (typeof member === 'string') return member
+      if (generationId !== this.generation) return 'ILLEGAL_GENERATION'
+    } else if (!isTransactional && !this.isEmpty) return 'UNKNOWN_MEMBER_ID'
+    // It knows the generation but not yet its assignment: it must not commit what it may not own.
+    return !isTransactional && this.state === 'CompletingRebalance' ? 'REBALANCE_IN_PROGRESS' : 'NONE'
+  }
+
+  checkOffsetFetch(): GroupError {
+    return 'NONE'
+  }
+
+  checkOffsetDelete(): GroupError {
+    return this.isEmpty || this.isOfConsumers ? 'NONE' : 'NON_EMPTY_GROUP'
+  }
+
+  isSubscribedTo(topic: string): boolean {
+    return this.#subscribedTopics?.has(topic) ?? this.isOfConsumers
+  }
+
+  /** KIP-211: since it became empty; of a simple group, and of one of consumers that lives, since the commit. */
+  retentionStart({ commitTimestamp }: OffsetValue): number | undefined {
+    if (this.protocolType === null) return commitTimestamp
+    if (this.isEmpty) {
+      const since = this.durable?.stateTimestamp ?? -1
+      return since < 0 ? commitTimestamp : since
+    }
+    return this.isOfConsumers && this.#subscribedTopics && this.state === 'Stable' ? commitTimestamp : undefined
+  }
+
+  tombstones(): readonly GroupRecord[] {
+    return [groupRecord(this.id, null)]
+  }
+
+  *snapshot(): Generator<GroupRecord> {
+    if (this.durable) yield groupRecord(this.id, this.durable)
+  }
+
+  /** To be called when the protocol or the members that go into a generation are known. */
+  learnSubscriptions(): void {
+    this.#subscribedTopics = this.isOfConsumers ? this.#readSubscriptions() : undefined
+  }
+
+  #readSubscriptions(): ReadonlySet<string> | undefined {
+    if (this.members.size === 0) return new Set()
+    const { protocol } = this
+    if (protocol === null) return undefined
+    return subscribedTopics(Array.from(this.members.values(), (member) => metadataOf(member, protocol) ?? noBytes))
   }
 
   enter(state: GroupState): void {
@@ -185,7 +259,7 @@ export class ClassicGroup {
   adopt(value: GroupValue): void {
     this.durable = value
     this.generation = value.generation
-    this.protocolType = value.protocolType
+    this.protocolType = value.protocolType === '' ? null : value.protocolType
     this.protocol = value.protocol
     this.leader = value.leader
     for (const { memberId } of this.members.values()) {
@@ -196,6 +270,7 @@ export class ClassicGroup {
       if (member) member.assignment = stored.assignment
       else this.add(recoveredMember(stored, value.protocol as string))
     }
+    this.learnSubscriptions()
     const state = value.members.length === 0 ? 'Empty' : 'Stable'
     if (this.state === 'PreparingRebalance' || this.state === 'CompletingRebalance') this.enter(state)
     else this.state = state

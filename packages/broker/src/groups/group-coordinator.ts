@@ -1,9 +1,10 @@
 import type { Clock, Random, TimerHandle, Timers } from '@millrace/std'
 import type { Journal } from '../journal/journal.ts'
 import type { Logger } from '../logger.ts'
-import type { ClassicGroup } from './classic-group.ts'
-import type { CommitResponse } from './group-offsets.ts'
-import type { OffsetValue } from './group-records.ts'
+import { ClassicGroup } from './classic-group.ts'
+import type { OffsetReader } from './group.ts'
+import type { OffsetErrors } from './group-offsets.ts'
+import type { CommittedOffsets } from './offset-store.ts'
 import type {
   CommitRequest,
   GroupError,
@@ -12,10 +13,11 @@ import type {
   LeaveRequest,
   LeaveResponse,
   MemberRequest,
+  Reply,
   SyncRequest,
   SyncResponse,
 } from './protocol.ts'
-import type { GroupSettings } from './shard-context.ts'
+import { type GroupSettings, noRecords } from './shard-context.ts'
 import { ShardRunner } from './shard-runner.ts'
 
 export interface GroupCoordinatorOptions {
@@ -48,9 +50,6 @@ export interface GroupListing {
   readonly protocolType: string
   readonly state: string
 }
-
-/** By topic and partition. */
-export type CommittedOffsets = ReadonlyMap<string, ReadonlyMap<number, OffsetValue>>
 
 const noBytes = new Uint8Array(0)
 
@@ -95,7 +94,7 @@ export class GroupCoordinator {
     return runner.ask((reply) => runner.shard.membership.leave(request, reply))
   }
 
-  async commit(request: CommitRequest): Promise<CommitResponse> {
+  async commit(request: CommitRequest): Promise<OffsetErrors> {
     const runner = await this.#runnerFor(request.groupId)
     return runner.ask((reply) => {
       const { records, response } = runner.shard.offsets.commit(request)
@@ -104,20 +103,40 @@ export class GroupCoordinator {
     })
   }
 
-  /** What `read` makes of the committed offsets of a group, once all that it saw is durable. */
-  async readOffsets<T>(groupId: string, read: (offsets: CommittedOffsets) => T): Promise<T> {
+  /**
+   * What `read` makes of the committed offsets of a group, once all that it saw is durable; or why who asks may not read them.
+   */
+  async readOffsets<T>(
+    groupId: string,
+    reader: OffsetReader,
+    read: (offsets: CommittedOffsets) => T,
+  ): Promise<T | GroupError> {
+    const runner = await this.#runnerFor(groupId)
+    return runner.ask((reply: Reply<T | GroupError>) => {
+      const error = runner.shard.groups.get(groupId)?.checkOffsetFetch(reader) ?? 'NONE'
+      // Now, not when it is answered: by then commits may have come that are not durable.
+      reply(error === 'NONE' ? read(runner.shard.committed.of(groupId)) : error)
+      return noRecords
+    })
+  }
+
+  /** Deletes committed offsets of topics that the group is not subscribed to: an error for all, or one for each. */
+  async deleteOffsets(
+    groupId: string,
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<{ readonly error: GroupError; readonly errors: OffsetErrors }> {
     const runner = await this.#runnerFor(groupId)
     return runner.ask((reply) => {
-      // Now, not when it is answered: by then commits may have come that are not durable.
-      reply(read(runner.shard.groups.get(groupId)?.offsets ?? new Map()))
-      return []
+      const { records, response } = runner.shard.offsets.deleteOffsets(groupId, partitions)
+      reply(response)
+      return records
     })
   }
 
   async delete(groupId: string): Promise<GroupError> {
     const runner = await this.#runnerFor(groupId)
     return runner.ask((reply) => {
-      const { records, response } = runner.shard.offsets.delete(groupId)
+      const { records, response } = runner.shard.offsets.deleteGroup(groupId)
       reply(response)
       return records
     })
@@ -126,7 +145,7 @@ export class GroupCoordinator {
   async describe(groupId: string): Promise<GroupDescription | undefined> {
     const runner = await this.#runnerFor(groupId)
     const group = runner.shard.groups.get(groupId)
-    return group && describe(group)
+    return group instanceof ClassicGroup ? describe(group) : undefined
   }
 
   async list(): Promise<GroupListing[]> {
@@ -141,8 +160,8 @@ export class GroupCoordinator {
   }
 
   /** Offsets in a topic that was deleted mean nothing any more. */
-  topicDeleted(topic: string): void {
-    for (const runner of this.#runners ?? []) runner.run(() => runner.shard.offsets.forgetTopic(topic))
+  topicDeleted(topic: string, topicId: Uint8Array): void {
+    for (const runner of this.#runners ?? []) runner.run(() => runner.shard.offsets.forgetTopic(topic, topicId))
   }
 
   close(): void {

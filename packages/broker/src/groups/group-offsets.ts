@@ -1,37 +1,47 @@
-import type { ClassicGroup } from './classic-group.ts'
-import { type GroupRecord, groupRecord, type OffsetValue, offsetRecord } from './group-records.ts'
+import { ClassicGroup } from './classic-group.ts'
+import type { Group } from './group.ts'
+import { type GroupRecord, type OffsetKey, type OffsetValue, offsetRecord } from './group-records.ts'
+import type { OffsetStore } from './offset-store.ts'
 import type { CommitRequest, GroupError } from './protocol.ts'
 import { noRecords, type ShardContext } from './shard-context.ts'
 
-/** The answer to a commit: one error per offset, in the order of the request. */
-export type CommitResponse = readonly GroupError[]
+/** The answer to a commit or a deletion: one error per offset, in the order of the request. */
+export type OffsetErrors = readonly GroupError[]
+
+/** What commands on offsets work with. */
+export interface OffsetsState {
+  readonly groups: Map<string, Group>
+  readonly offsets: OffsetStore
+  /** Whether a transaction that is still open has committed this offset. */
+  readonly isPending: (key: OffsetKey) => boolean
+}
+
+interface Outcome<T> {
+  readonly records: readonly GroupRecord[]
+  readonly response: T
+}
 
 /** Committed offsets: commits, deletion and expiry. */
 export class GroupOffsets {
   readonly #context: ShardContext
-  readonly #groups: Map<string, ClassicGroup>
+  readonly #state: OffsetsState
   readonly #touch: (group: ClassicGroup, memberId: string) => void
 
-  constructor(
-    context: ShardContext,
-    groups: Map<string, ClassicGroup>,
-    touch: (group: ClassicGroup, memberId: string) => void,
-  ) {
+  constructor(context: ShardContext, state: OffsetsState, touch: (group: ClassicGroup, memberId: string) => void) {
     this.#context = context
-    this.#groups = groups
+    this.#state = state
     this.#touch = touch
   }
 
-  commit(request: CommitRequest): { records: readonly GroupRecord[]; response: CommitResponse } {
+  commit(request: CommitRequest): Outcome<OffsetErrors> {
     const error = this.#check(request)
     if (error !== 'NONE') return { records: noRecords, response: request.offsets.map(() => error) }
     const now = this.#context.clock.now()
+    const expireTimestamp = request.retentionTimeMs < 0 ? -1 : now + request.retentionTimeMs
     const records: GroupRecord[] = []
-    const response = request.offsets.map(({ topic, partition, offset, leaderEpoch, metadata }): GroupError => {
-      if (Buffer.byteLength(metadata) > this.#context.settings.offsetMetadataMaxBytes)
-        return 'OFFSET_METADATA_TOO_LARGE'
-      const expireTimestamp = request.retentionTimeMs < 0 ? -1 : now + request.retentionTimeMs
-      const value: OffsetValue = { offset, leaderEpoch, metadata, commitTimestamp: now, expireTimestamp }
+    const response = request.offsets.map(({ topic, partition, ...committed }): GroupError => {
+      if (isTooLong(committed.metadata, this.#context)) return 'OFFSET_METADATA_TOO_LARGE'
+      const value: OffsetValue = { ...committed, commitTimestamp: now, expireTimestamp }
       records.push(offsetRecord({ group: request.groupId, topic, partition }, value))
       return 'NONE'
     })
@@ -39,80 +49,93 @@ export class GroupOffsets {
   }
 
   /** Deletes groups that nobody is in, with their offsets. */
-  delete(groupId: string): { records: readonly GroupRecord[]; response: GroupError } {
-    const group = this.#groups.get(groupId)
+  deleteGroup(groupId: string): Outcome<GroupError> {
+    const group = this.#state.groups.get(groupId)
     if (!group) return { records: noRecords, response: 'GROUP_ID_NOT_FOUND' }
-    if (!group.isIdle) return { records: noRecords, response: 'NON_EMPTY_GROUP' }
-    const records = [...offsetTombstones(group, () => true), ...groupTombstone(group)]
+    if (!group.isEmpty) return { records: noRecords, response: 'NON_EMPTY_GROUP' }
+    const records = [...this.#state.offsets.tombstones(groupId), ...group.tombstones()]
     return { records, response: 'NONE' }
   }
 
-  /** A topic is gone: offsets in it mean nothing any more. */
-  forgetTopic(topic: string): readonly GroupRecord[] {
+  /** Deletes offsets of topics that the group is not subscribed to (KIP-496). */
+  deleteOffsets(
+    groupId: string,
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Outcome<{ readonly error: GroupError; readonly errors: OffsetErrors }> {
+    const { groups, offsets, isPending } = this.#state
+    const group = groups.get(groupId)
+    const error = group ? group.checkOffsetDelete() : 'GROUP_ID_NOT_FOUND'
+    if (!group || error !== 'NONE') return { records: noRecords, response: { error, errors: [] } }
     const records: GroupRecord[] = []
-    for (const group of this.#groups.values()) {
-      for (const partition of group.offsets.get(topic)?.keys() ?? []) {
-        records.push(offsetRecord({ group: group.id, topic, partition }, null))
+    const errors = partitions.map(({ topic, partition }): GroupError => {
+      if (group.isSubscribedTo(topic)) return 'GROUP_SUBSCRIBED_TO_TOPIC'
+      const key = { group: groupId, topic, partition }
+      if (offsets.has(key) || isPending(key)) records.push(offsetRecord(key, null))
+      return 'NONE'
+    })
+    return { records, response: { error: 'NONE', errors } }
+  }
+
+  /** A topic is gone: offsets in it mean nothing any more. One of the same name that has come since keeps its own. */
+  forgetTopic(topic: string, topicId: Uint8Array): readonly GroupRecord[] {
+    const records: GroupRecord[] = []
+    for (const group of this.#state.offsets.groupIds()) {
+      for (const [partition, value] of this.#state.offsets.of(group).get(topic) ?? []) {
+        if (mayBeOf(value, topicId)) records.push(offsetRecord({ group, topic, partition }, null))
       }
     }
     return records
   }
 
   /**
-   * Offsets of groups that have been without members for the retention time, and the groups themselves when nothing is
-   * left of them (KIP-211).
+   * Offsets whose retention time is over, and groups without members when no offset is left (KIP-211). Offsets of topics that
+   * are subscribed to stay, and those that an open transaction is about to replace.
    */
   expire(): readonly GroupRecord[] {
+    const { groups, offsets, isPending } = this.#state
     const now = this.#context.clock.now()
     const records: GroupRecord[] = []
-    for (const group of this.#groups.values()) {
-      if (!group.isIdle) continue
-      const tombstones = [...offsetTombstones(group, (value) => this.#isExpired(group, value, now))]
-      records.push(...tombstones)
-      if (tombstones.length < countOffsets(group)) continue
-      if (group.durable) records.push(...groupTombstone(group))
-      else if (group.offsets.size === 0) this.#groups.delete(group.id)
+    for (const group of groups.values()) {
+      let remaining = 0
+      for (const [topic, partitions] of offsets.of(group.id)) {
+        const isSubscribed = group.isSubscribedTo(topic)
+        for (const [partition, value] of partitions) {
+          const key = { group: group.id, topic, partition }
+          if (isSubscribed || !this.#isExpired(group, value, now) || isPending(key)) remaining++
+          else records.push(offsetRecord(key, null))
+        }
+      }
+      if (remaining === 0 && group.isEmpty) records.push(...group.tombstones())
     }
     return records
   }
 
-  #isExpired(group: ClassicGroup, value: OffsetValue, now: number): boolean {
+  #isExpired(group: Group, value: OffsetValue, now: number): boolean {
+    const start = group.retentionStart(value)
+    if (start === undefined) return false
     if (value.expireTimestamp >= 0) return now >= value.expireTimestamp
-    const emptySince = group.durable?.stateTimestamp ?? 0
-    return now - Math.max(value.commitTimestamp, emptySince) >= this.#context.settings.offsetsRetentionMs
+    return now - start >= this.#context.settings.offsetsRetentionMs
   }
 
-  /** Who may commit: members of the current generation, and anyone while the group has no members (a "simple" consumer). */
   #check(request: CommitRequest): GroupError {
-    const group = this.#groups.get(request.groupId)
-    const isAnonymous = request.generationId < 0 && request.memberId === '' && request.groupInstanceId === null
-    if (!group) return request.generationId < 0 ? 'NONE' : 'ILLEGAL_GENERATION'
-    if (isAnonymous) return group.isIdle || group.members.size === 0 ? 'NONE' : 'UNKNOWN_MEMBER_ID'
-    if (request.generationId < 0 && group.state === 'Empty') return 'NONE'
-    const member = group.checkMember(request)
-    if (typeof member === 'string') return member
-    if (request.generationId !== group.generation) return 'ILLEGAL_GENERATION'
-    // It knows the generation but not yet its assignment: it must not commit what it may not own.
-    if (group.state === 'CompletingRebalance') return 'REBALANCE_IN_PROGRESS'
-    this.#touch(group, member.memberId)
-    return 'NONE'
-  }
-}
-
-function* offsetTombstones(group: ClassicGroup, wanted: (value: OffsetValue) => boolean): Generator<GroupRecord> {
-  for (const [topic, partitions] of group.offsets) {
-    for (const [partition, value] of partitions) {
-      if (wanted(value)) yield offsetRecord({ group: group.id, topic, partition }, null)
+    const group = this.#state.groups.get(request.groupId)
+    if (!group) {
+      if (request.generationId < 0) return 'NONE'
+      return request.version >= 9 && !request.isTransactional ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION'
     }
+    const error = group.checkCommit(request)
+    // A commit is a sign of life in the classic protocol.
+    if (error === 'NONE' && group instanceof ClassicGroup) this.#touch(group, request.memberId)
+    return error
   }
 }
 
-function groupTombstone(group: ClassicGroup): readonly GroupRecord[] {
-  return [groupRecord(group.id, null)]
+/** Kafka counts UTF-16 units here, not bytes. */
+function isTooLong(metadata: string, { settings }: ShardContext): boolean {
+  return metadata.length > settings.offsetMetadataMaxBytes
 }
 
-function countOffsets(group: ClassicGroup): number {
-  let count = 0
-  for (const partitions of group.offsets.values()) count += partitions.size
-  return count
+/** Offsets without a topic id may be of any topic of the name. */
+function mayBeOf({ topicId }: OffsetValue, id: Uint8Array): boolean {
+  return Buffer.compare(topicId, id) === 0 || topicId.every((byte) => byte === 0)
 }

@@ -12,7 +12,7 @@ import { type GroupRecord, groupRecord, offsetRecord } from './group-records.ts'
 // The versions that Apache Kafka writes. The version that leads a key tells the kind of record.
 const offsetKeyVersion = 1
 const groupKeyVersion = 2
-const offsetValueVersion = 3
+const offsetValueVersion = 4
 /** Only this version has an expire timestamp; Kafka writes it for commits with a retention time of their own. */
 const expiringOffsetValueVersion = 1
 const groupValueVersion = 3
@@ -58,11 +58,7 @@ export function decodeGroupRecord(key: Uint8Array, value: Uint8Array | null): Gr
   if (keyVersion <= offsetKeyVersion) {
     const offsetKey = decodeStruct(OffsetCommitKey, key).value
     if (!value) return offsetRecord(offsetKey, null)
-    const { offset, leaderEpoch, metadata, commitTimestamp, expireTimestamp } = decodeStruct(
-      OffsetCommitValue,
-      value,
-    ).value
-    return offsetRecord(offsetKey, { offset, leaderEpoch, metadata, commitTimestamp, expireTimestamp })
+    return offsetRecord(offsetKey, decodeStruct(OffsetCommitValue, value).value)
   }
   if (keyVersion !== groupKeyVersion) return undefined
   const { group } = decodeStruct(GroupMetadataKey, key).value

@@ -15,7 +15,11 @@ export interface OffsetValue {
   readonly commitTimestamp: number
   /** When the client asked for a retention of its own (OffsetCommit v2-4), the end of it; otherwise -1. */
   readonly expireTimestamp: number
+  /** The topic that it is about, as one of this name may be deleted and created again; zeros when that is not known. */
+  readonly topicId: Uint8Array
 }
+
+export const noTopicId = new Uint8Array(16)
 
 /** A member of a generation that was completed. */
 export interface MemberValue {

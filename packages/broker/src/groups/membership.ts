@@ -1,5 +1,6 @@
 import { assert, randomUuid, uuidToString } from '@millrace/std'
 import { ClassicGroup, type Member } from './classic-group.ts'
+import type { Group } from './group.ts'
 import { type GroupRecord, groupRecord } from './group-records.ts'
 import type {
   GroupError,
@@ -21,10 +22,10 @@ import { noRecords, type ShardContext } from './shard-context.ts'
  */
 export class GroupMembership {
   readonly #context: ShardContext
-  readonly #groups: Map<string, ClassicGroup>
+  readonly #groups: Map<string, Group>
   readonly #rebalancer: Rebalancer
 
-  constructor(context: ShardContext, groups: Map<string, ClassicGroup>) {
+  constructor(context: ShardContext, groups: Map<string, Group>) {
     this.#context = context
     this.#groups = groups
     this.#rebalancer = new Rebalancer(context)
@@ -41,7 +42,7 @@ export class GroupMembership {
     if (timeout < settings.minSessionTimeoutMs || timeout > settings.maxSessionTimeoutMs) {
       return fail('INVALID_SESSION_TIMEOUT')
     }
-    const known = this.#groups.get(request.groupId)
+    const known = this.#classic(request.groupId)
     if (!known && request.memberId !== '') return fail('UNKNOWN_MEMBER_ID')
     const group = known ?? new ClassicGroup(request.groupId)
     const ownId = request.memberId === '' ? staticMemberId(group, request) : request.memberId
@@ -99,7 +100,7 @@ export class GroupMembership {
   }
 
   leave(request: LeaveRequest, reply: Reply<LeaveResponse>): readonly GroupRecord[] {
-    const group = this.#groups.get(request.groupId)
+    const group = this.#classic(request.groupId)
     let changed = false
     const members = request.members.map(({ memberId, groupInstanceId }) => {
       const error = group ? this.#leaveOne(group, memberId, groupInstanceId) : 'UNKNOWN_MEMBER_ID'
@@ -121,9 +122,14 @@ export class GroupMembership {
     if (member) this.#rebalancer.watch(group, member)
   }
 
+  #classic(groupId: string): ClassicGroup | undefined {
+    const group = this.#groups.get(groupId)
+    return group instanceof ClassicGroup ? group : undefined
+  }
+
   #find(request: MemberRequest): { group: ClassicGroup; member: Member } | GroupError {
     if (request.groupId === '') return 'INVALID_GROUP_ID'
-    const group = this.#groups.get(request.groupId)
+    const group = this.#classic(request.groupId)
     if (!group) return 'UNKNOWN_MEMBER_ID'
     const member = group.checkMember(request)
     return typeof member === 'string' ? member : { group, member }

@@ -68,6 +68,10 @@ export interface LeaveResponse {
 }
 
 export interface CommitRequest extends MemberRequest {
+  /** Of the OffsetCommit: up to 8 it does not know of member epochs. */
+  readonly version: number
+  /** By TxnOffsetCommit, which need not say who commits. */
+  readonly isTransactional: boolean
   /** How long the client wants the offsets kept, milliseconds; -1: as configured. */
   readonly retentionTimeMs: number
   readonly offsets: readonly {
@@ -76,6 +80,8 @@ export interface CommitRequest extends MemberRequest {
     offset: number
     leaderEpoch: number
     metadata: string
+    /** Zeros when the client named the topic by its name only and it is not known. */
+    topicId: Uint8Array
   }[]
 }
 
@@ -95,6 +101,9 @@ export type GroupError =
   | 'MEMBER_ID_REQUIRED'
   | 'GROUP_MAX_SIZE_REACHED'
   | 'FENCED_INSTANCE_ID'
+  | 'GROUP_SUBSCRIBED_TO_TOPIC'
+  | 'STALE_MEMBER_EPOCH'
+  | 'UNSUPPORTED_VERSION'
 
 /** Hands out an answer. What it tells must be durable before the client sees it; the caller of the commands sees to that. */
 export type Reply<T> = (response: T) => void

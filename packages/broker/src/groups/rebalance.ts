@@ -177,6 +177,7 @@ export class Rebalancer {
       return [groupRecord(group.id, value)]
     }
     group.protocol = group.chooseProtocol()
+    group.learnSubscriptions()
     group.enter('CompletingRebalance')
     group.pendingSync.clear()
     for (const member of group.members.values()) {

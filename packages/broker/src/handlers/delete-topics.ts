@@ -76,7 +76,7 @@ export function registerDeleteTopics(
       const errorCode = name === null ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       return failed(named, version, errorCode, 'There is no such topic.')
     }
-    groups.topicDeleted(deleted.name)
+    groups.topicDeleted(deleted.name, deleted.id)
     return { name: deleted.name, topicId: deleted.id }
   }
 }

@@ -20,6 +20,7 @@ export function registerOffsetCommit(registry: HandlerRegistry, groups: GroupCoo
         offset: number
         leaderEpoch: number
         metadata: string
+        topicId: Uint8Array
         answer: { partitionIndex: number; errorCode: number }
       }[] = []
       const answers = request.topics.map(({ name, topicId, partitions }) => {
@@ -40,6 +41,7 @@ export function registerOffsetCommit(registry: HandlerRegistry, groups: GroupCoo
                 offset: committedOffset,
                 leaderEpoch: committedLeaderEpoch,
                 metadata: committedMetadata ?? '',
+                topicId: topic.id,
                 answer,
               })
             }
@@ -55,6 +57,8 @@ export function registerOffsetCommit(registry: HandlerRegistry, groups: GroupCoo
             groupInstanceId: request.groupInstanceId,
             generationId: request.generationIdOrMemberEpoch,
             retentionTimeMs: request.retentionTimeMs,
+            version,
+            isTransactional: false,
             offsets,
           }),
         )

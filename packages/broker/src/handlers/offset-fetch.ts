@@ -1,12 +1,15 @@
 /**
  * OffsetFetch (9): the committed offsets of a group, or of many from version 8 on (KIP-709); -1 where there is none.
  *
- * `topics` null asks for all that the group has. Version 10 uses topic ids. There are no open transactions to wait for, so
- * `requireStable` (KIP-447) is always met.
+ * `topics` null asks for all that the group has. From version 9 on a member says who it is, and is refused when its epoch is not
+ * the present one (KIP-848). Version 10 uses topic ids. Offsets of a topic that was deleted are not those of its successor.
  */
 import { ErrorCode, OffsetFetch } from '@millrace/kafka'
-import type { CommittedOffsets, GroupCoordinator } from '../groups/group-coordinator.ts'
-import type { OffsetValue } from '../groups/group-records.ts'
+import { bytesEqual } from '@millrace/std'
+import type { OffsetReader } from '../groups/group.ts'
+import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import { noTopicId, type OffsetValue } from '../groups/group-records.ts'
+import type { CommittedOffsets } from '../groups/offset-store.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import { coordinate } from './coordinate.ts'
 import type { HandlerRegistry } from './registry.ts'
@@ -18,11 +21,11 @@ interface Wanted {
   readonly errorCode: number
 }
 
-const noTopicId = new Uint8Array(16)
+const anyone: OffsetReader = { memberId: null, memberEpoch: -1 }
 
 export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoordinator, topics: TopicCatalog): void {
-  function offsetsOf(groupId: string, wanted: readonly Wanted[] | null, byId: boolean) {
-    return coordinate(groups.readOffsets(groupId, (stored) => answersFrom(stored, wanted, byId)))
+  function offsetsOf(groupId: string, reader: OffsetReader, wanted: readonly Wanted[] | null, byId: boolean) {
+    return coordinate(groups.readOffsets(groupId, reader, (stored) => answersFrom(stored, wanted, byId)))
   }
 
   function answersFrom(stored: CommittedOffsets, wanted: readonly Wanted[] | null, byId: boolean) {
@@ -34,11 +37,17 @@ export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoor
         const partitionIndexes = [...partitions.keys()]
         return [{ name, topicId: topicId ?? noTopicId, partitionIndexes, errorCode: ErrorCode.NONE }]
       })
-    return asked.map(({ name, topicId, partitionIndexes, errorCode }) => ({
-      name,
-      topicId,
-      partitions: partitionIndexes.map((index) => offsetAnswer(index, stored.get(name)?.get(index), errorCode)),
-    }))
+    return asked.map(({ name, topicId, partitionIndexes, errorCode }) => {
+      const currentId = topics.get(name)?.id
+      return {
+        name,
+        topicId,
+        partitions: partitionIndexes.map((index) => {
+          const value = stored.get(name)?.get(index)
+          return offsetAnswer(index, value && isOf(value, currentId) ? value : undefined, errorCode)
+        }),
+      }
+    })
   }
 
   registry.registerSimple({
@@ -48,16 +57,19 @@ export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoor
       if (version < 8) {
         const wanted =
           request.topics?.map((topic) => ({ ...topic, topicId: noTopicId, errorCode: ErrorCode.NONE })) ?? null
-        return { topics: await offsetsOf(request.groupId, wanted, false) }
+        const answer = await offsetsOf(request.groupId, anyone, wanted, false)
+        return typeof answer === 'string' ? { topics: [], errorCode: ErrorCode[answer] } : { topics: answer }
       }
-      const answers = request.groups.map(async (group) => {
-        const wanted = group.topics?.map(({ name, topicId, partitionIndexes }): Wanted => {
+      const answers = request.groups.map(async ({ groupId, memberId, memberEpoch, topics: asked }) => {
+        const wanted = asked?.map(({ name, topicId, partitionIndexes }): Wanted => {
           if (version < 10) return { name, topicId, partitionIndexes, errorCode: ErrorCode.NONE }
           const topic = topics.getById(topicId)
           const errorCode = topic ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_ID
           return { name: topic?.name ?? '', topicId, partitionIndexes, errorCode }
         })
-        return { groupId: group.groupId, topics: await offsetsOf(group.groupId, wanted ?? null, version >= 10) }
+        const answer = await offsetsOf(groupId, { memberId, memberEpoch }, wanted ?? null, version >= 10)
+        if (typeof answer === 'string') return { groupId, topics: [], errorCode: ErrorCode[answer] }
+        return { groupId, topics: answer }
       })
       return { groups: await Promise.all(answers) }
     },
@@ -71,6 +83,11 @@ export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoor
       return { topics: failed, errorCode }
     },
   })
+}
+
+/** Offsets that were stored without a topic id count for whatever topic has the name now. */
+function isOf(value: OffsetValue, topicId: Uint8Array | undefined): boolean {
+  return topicId === undefined || bytesEqual(value.topicId, noTopicId) || bytesEqual(value.topicId, topicId)
 }
 
 function offsetAnswer(partitionIndex: number, value: OffsetValue | undefined, errorCode: number) {

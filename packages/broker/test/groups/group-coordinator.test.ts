@@ -45,12 +45,14 @@ test('a reader of offsets sees what was durable when it asked, not what was comm
   })
   await groups.ready()
   const commit = (offset: number) => {
-    const offsets = [{ topic: 't', partition: 0, offset, leaderEpoch: -1, metadata: '' }]
+    const offsets = [{ topic: 't', partition: 0, offset, leaderEpoch: -1, metadata: '', topicId: new Uint8Array(16) }]
     const nobody = { memberId: '', groupInstanceId: null, generationId: -1, retentionTimeMs: -1 }
-    return groups.commit({ groupId: 'g', ...nobody, offsets } satisfies CommitRequest)
+    const kind = { version: 8, isTransactional: false }
+    return groups.commit({ groupId: 'g', ...nobody, ...kind, offsets } satisfies CommitRequest)
   }
   const first = commit(1)
-  const read = groups.readOffsets('g', (offsets) => offsets.get('t')?.get(0)?.offset)
+  const reader = { memberId: null, memberEpoch: -1 }
+  const read = groups.readOffsets('g', reader, (offsets) => offsets.get('t')?.get(0)?.offset)
   const second = commit(2)
   await clock.settle()
   journal.flush(2)

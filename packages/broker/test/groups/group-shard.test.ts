@@ -2,11 +2,14 @@ import { seededRandom, utf8 } from '@millrace/std'
 import { ManualClock } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { ClassicGroup } from '../../src/groups/classic-group.ts'
 import { decodeGroupRecord, encodeGroupRecord } from '../../src/groups/group-record-codec.ts'
 import type { GroupRecord } from '../../src/groups/group-records.ts'
 import { GroupShard } from '../../src/groups/group-shard.ts'
 import type { JoinRequest, JoinResponse, MemberRequest, SyncResponse } from '../../src/groups/protocol.ts'
 import type { Command, ShardContext } from '../../src/groups/shard-context.ts'
+
+const topicId = new Uint8Array(16).fill(7)
 
 const settings = {
   minSessionTimeoutMs: 10,
@@ -54,17 +57,21 @@ class ShardHarness {
   }
 }
 
+function classicGroups(shard: GroupShard): ClassicGroup[] {
+  return [...shard.groups.values()].filter((group) => group instanceof ClassicGroup)
+}
+
 /** What must survive a restart. Groups of which nothing is durable are left out. */
 function durableState(shard: GroupShard) {
-  const groups = [...shard.groups.values()]
-    .filter(({ durable, offsets }) => durable !== null || offsets.size > 0)
-    .map(({ id, durable, offsets }) => ({
+  const groups = classicGroups(shard)
+    .map(({ id, durable }) => ({
       id,
       durable,
-      offsets: [...offsets]
+      offsets: [...shard.committed.of(id)]
         .map(([topic, partitions]) => [topic, [...partitions].sort(([a], [b]) => a - b)] as const)
         .sort(),
     }))
+    .filter(({ durable, offsets }) => durable !== null || offsets.length > 0)
   return groups.sort((a, b) => a.id.localeCompare(b.id))
 }
 
@@ -143,11 +150,11 @@ class Members {
       case 'simpleCommit':
         return this.#commit({ groupId: 's', memberId: '', groupInstanceId: null, generationId: -1 }, step.offset)
       case 'delete':
-        return this.harness.run(() => shard.offsets.delete('g').records)
+        return this.harness.run(() => shard.offsets.deleteGroup('g').records)
       case 'expire':
         return this.harness.run(() => shard.offsets.expire())
       case 'forgetTopic':
-        return this.harness.run(() => shard.offsets.forgetTopic('t'))
+        return this.harness.run(() => shard.offsets.forgetTopic('t', topicId))
       case 'advance':
         return this.harness.clock.advance(step.ms)
     }
@@ -188,7 +195,7 @@ class Members {
 
   #sync(who: number): void {
     this.open++
-    const group = this.harness.shard.groups.get('g')
+    const group = classicGroups(this.harness.shard).find(({ id }) => id === 'g')
     const assignments = [...(group?.members.keys() ?? [])].map((memberId) => ({
       memberId,
       assignment: utf8(`for ${memberId}`),
@@ -204,8 +211,9 @@ class Members {
 
   #commit(member: MemberRequest, offset: number): void {
     this.harness.run(() => {
-      const offsets = [{ topic: 't', partition: offset % 3, offset, leaderEpoch: -1, metadata: 'm' }]
-      return this.harness.shard.offsets.commit({ ...member, retentionTimeMs: -1, offsets }).records
+      const offsets = [{ topic: 't', partition: offset % 3, offset, leaderEpoch: -1, metadata: 'm', topicId }]
+      const request = { ...member, retentionTimeMs: -1, version: 8, isTransactional: false, offsets }
+      return this.harness.shard.offsets.commit(request).records
     })
   }
 }
@@ -234,7 +242,7 @@ describe('GroupShard', () => {
         const members = new Members(harness)
         for (const each of steps) {
           members.take(each)
-          for (const group of harness.shard.groups.values()) {
+          for (const group of classicGroups(harness.shard)) {
             expect(group.members.size).toBeLessThanOrEqual(settings.maxSize)
             for (const [instance, memberId] of group.staticMembers) {
               expect(group.members.get(memberId)?.groupInstanceId).toBe(instance)
