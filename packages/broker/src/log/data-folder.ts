@@ -35,6 +35,10 @@ export class DataFolder {
   readonly #lock: FolderLock
   #recoveryPoints: OffsetCheckpoint
   #logStartOffsets: OffsetCheckpoint
+  /** Undefined when the file is damaged. */
+  #cleanerOffsets: OffsetCheckpoint | undefined
+  /** The last write of the cleaner's offsets: they must not overtake each other. Never rejects. */
+  #writingCleanerOffsets: Promise<void> = Promise.resolve()
 
   /** Claims the folder. Throws {@link MillraceError} `BROKER_DATA_LOCKED`, `BROKER_DATA_UNUSABLE`, `BROKER_DATA_FOREIGN`. */
   constructor(options: {
@@ -51,6 +55,7 @@ export class DataFolder {
       this.meta = this.#readMeta(options)
       this.#recoveryPoints = this.#readCheckpoint(LogFile.recoveryPoints)
       this.#logStartOffsets = this.#readCheckpoint(LogFile.logStartOffsets)
+      this.#cleanerOffsets = this.#readCleanerOffsets()
       this.wasClean = this.#takeCleanMarker()
     } catch (cause) {
       this.#lock.release()
@@ -70,10 +75,45 @@ export class DataFolder {
     return this.#logStartOffsets.get(partition) ?? 0
   }
 
+  /** What lies below has been compacted: undefined when nothing has, or nothing is known of it. */
+  cleanerOffset(partition: string): number | undefined {
+    return this.#cleanerOffsets?.get(partition)
+  }
+
+  /** Whether the partition's log was ever compacted; true when the file that says so is damaged. */
+  wasCompacted(partition: string): boolean {
+    return this.#cleanerOffsets?.has(partition) ?? true
+  }
+
+  /** Durable when it resolves. */
+  setCleanerOffset(partition: string, offset: number): Promise<void> {
+    this.#cleanerOffsets ??= new Map()
+    if (this.#cleanerOffsets.get(partition) === offset) return this.#writingCleanerOffsets
+    this.#cleanerOffsets.set(partition, offset)
+    return this.#writeCleanerOffsets()
+  }
+
   /** The partition is gone, or is about to be made. */
   forget(partition: string): void {
     this.#recoveryPoints.delete(partition)
     this.#logStartOffsets.delete(partition)
+  }
+
+  /** As {@link forget} for what the cleaner knows. Durable when it resolves. */
+  async forgetCleanerOffset(partition: string): Promise<void> {
+    if (this.#cleanerOffsets?.delete(partition)) await this.#writeCleanerOffsets()
+  }
+
+  #writeCleanerOffsets(): Promise<void> {
+    const write = this.#writingCleanerOffsets.then(() =>
+      replaceFile(
+        this.#fs,
+        this.file(LogFile.cleanerOffsets),
+        formatOffsetCheckpoint(this.#cleanerOffsets ?? new Map()),
+      ),
+    )
+    this.#writingCleanerOffsets = write.catch(() => {})
+    return write
   }
 
   /** Replaces the checkpoints that changed, durably. */
@@ -136,6 +176,11 @@ export class DataFolder {
   /** A damaged checkpoint costs a longer recovery, nothing else. */
   #readCheckpoint(name: string): OffsetCheckpoint {
     return parseOffsetCheckpoint(readTextFile(this.#fs, this.file(name)) ?? '') ?? new Map()
+  }
+
+  #readCleanerOffsets(): OffsetCheckpoint | undefined {
+    const text = readTextFile(this.#fs, this.file(LogFile.cleanerOffsets))
+    return text === undefined ? new Map() : parseOffsetCheckpoint(text)
   }
 
   /** Takes the marker away before anything is written: from now on only another orderly shutdown makes the folder clean. */

@@ -17,6 +17,8 @@ export interface LoadOptions {
   /** From the checkpoints of the data folder; 0 when there is none. */
   readonly recoveryPoint: number
   readonly logStartOffset: number
+  /** Compaction may have taken records out: offsets that are missing are no damage. */
+  readonly mayHaveGaps: boolean
   readonly report: LogEventListener
 }
 

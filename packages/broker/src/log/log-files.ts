@@ -15,6 +15,10 @@ export const LogSuffix = {
   /** Ours: bytes that recovery cut off the end of a segment, kept for inspection. */
   cut: '.cut',
   deleted: '.deleted',
+  /** Compaction writes its result under this suffix, to be thrown away after a crash … */
+  cleaned: '.cleaned',
+  /** … until it is complete: under this one it replaces the segments that it was made from, if need be at the next start. */
+  swap: '.swap',
   temporary: '.tmp',
 } as const
 
@@ -23,6 +27,7 @@ export const LogFile = {
   partitionMetadata: 'partition.metadata',
   recoveryPoints: 'recovery-point-offset-checkpoint',
   logStartOffsets: 'log-start-offset-checkpoint',
+  cleanerOffsets: 'cleaner-offset-checkpoint',
   metaProperties: 'meta.properties',
   cleanShutdown: '.kafka_cleanshutdown',
 } as const

@@ -6,6 +6,7 @@ import { LogRecovery } from './log-recovery.ts'
 import { replayProducers } from './producer-replay.ts'
 import { ProducerState } from './producer-state.ts'
 import { Segment, type SegmentHome } from './segment.ts'
+import { settleFolder } from './segment-swap.ts'
 import { parseLeaderEpochs, readTextFile } from './text-files.ts'
 
 /**
@@ -44,13 +45,10 @@ export function loadLog(options: LoadOptions): LoadedLog {
 }
 
 function listFiles(home: SegmentHome): { bases: number[]; snapshots: Set<number> } {
+  settleFolder(home)
   const bases: number[] = []
   const snapshots = new Set<number>()
   for (const name of home.fileSystem.list(home.folder)) {
-    if (name.endsWith(LogSuffix.deleted) || name.endsWith(LogSuffix.temporary)) {
-      home.fileSystem.remove(joinPath(home.folder, name))
-      continue
-    }
     const base = offsetOfFile(name, LogSuffix.log)
     if (base !== undefined) bases.push(base)
     const snapshot = offsetOfFile(name, LogSuffix.snapshot)

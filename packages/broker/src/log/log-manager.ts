@@ -194,6 +194,7 @@ export class LogManager {
     this.#topicIds.delete(name)
     this.#folder.forget(name)
     await log.discard()
+    await this.#folder.forgetCleanerOffset(name)
     const unique = uuidToString(randomUuid(this.#options.random)).replaceAll('-', '_')
     const renamed = this.#folder.file(`${name}.${unique}${deletedFolderSuffix}`)
     this.#fs.rename(log.folder, renamed)
@@ -268,6 +269,7 @@ export class LogManager {
       clean,
       recoveryPoint: this.#folder.recoveryPoint(name),
       logStartOffset: this.#folder.logStartOffset(name),
+      compacted: this.#folder.wasCompacted(name),
     })
     this.#logs.set(name, log)
     return log

@@ -47,7 +47,8 @@ export class LogRecovery {
       const { segment, result } = this.#recoverSegment(base, nextBase)
       segments.push(segment)
       const continues =
-        !result.torn && (result.endOffset === nextBase || (this.#allowGaps && result.endOffset <= (nextBase ?? -1)))
+        !result.torn &&
+        (result.endOffset === nextBase || (this.#options.mayHaveGaps && result.endOffset <= (nextBase ?? -1)))
       this.#persist(segment, continues ? nextBase : undefined)
       if (nextBase !== undefined && !continues) {
         this.#setAside(bases.slice(i + 1))
@@ -75,10 +76,6 @@ export class LogRecovery {
     this.#unconfirmedEpoch = { epoch, offset }
   }
 
-  get #allowGaps(): boolean {
-    return this.#options.config.cleanupPolicy.includes('compact')
-  }
-
   #recoverSegment(base: number, nextBase: number | undefined): { segment: Segment; result: RecoveryResult } {
     const { config, home, now, recoveryPoint, report } = this.#options
     const { producers, snapshots } = this.#state
@@ -87,7 +84,7 @@ export class LogRecovery {
     const result = recoverSegment(segment, fileSize, {
       sealedAt: nextBase !== undefined && snapshots.has(nextBase) ? nextBase : undefined,
       recoveryPoint,
-      allowGaps: this.#allowGaps,
+      allowGaps: this.#options.mayHaveGaps,
       onBatch: (scan) => {
         segment.noteBatch(scan.bytes, scan.at, scan.position, scan.size, config.indexIntervalBytes)
         this.#noteEpoch(partitionLeaderEpoch(scan.bytes, scan.at), baseOffset(scan.bytes, scan.at))

@@ -29,4 +29,6 @@ export interface PartitionLogOptions {
   /** From the data folder's checkpoints; 0 when there is none. */
   readonly recoveryPoint: number
   readonly logStartOffset: number
+  /** The log was compacted before, whatever its policy is now. */
+  readonly compacted: boolean
 }

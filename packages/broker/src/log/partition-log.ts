@@ -13,9 +13,10 @@ import { loadLog } from './log-loader.ts'
 import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
 import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
 import { failedRead, LogReader, type ReadOptions, type ReadResult } from './log-reader.ts'
+import { LogSuffix } from './log-files.ts'
 import { lookUpOffset, type TimestampOffset } from './offset-lookup.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
-import type { ProducerState } from './producer-state.ts'
+import type { ProducerEntry, ProducerState } from './producer-state.ts'
 import type { DeletionScope } from './retention.ts'
 import { Segment, type SegmentHome } from './segment.ts'
 import { SegmentFiles } from './segment-files.ts'
@@ -55,6 +56,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   readonly #files: SegmentFiles
   readonly #single = new BatchRun()
   #config: LogConfig
+  #compacted: boolean
   #state: LogState = 'online'
   /** Written to since the files were last complete: without, a close has nothing to do. */
   #changed: boolean
@@ -68,6 +70,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     this.#clock = options.clock
     this.#listener = options.listener
     this.#config = options.config
+    this.#compacted = options.compacted
     const loaded = loadLog({
       home: options.home,
       config: options.config,
@@ -75,6 +78,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
       clean: options.clean,
       recoveryPoint: options.recoveryPoint,
       logStartOffset: options.logStartOffset,
+      mayHaveGaps: options.compacted || options.config.cleanupPolicy.includes('compact'),
       report: (event) => this.#report(event),
     })
     this.#segments = new SegmentList(loaded.segments)
@@ -87,7 +91,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
       cache: this.#cache,
       metrics: this.metrics,
       report: (event) => this.#report(event),
-      mayHaveGaps: () => this.config.cleanupPolicy.includes('compact'),
+      mayHaveGaps: () => this.mayHaveGaps,
     })
     this.#files = new SegmentFiles({ home: options.home, timers: options.timers, snapshots: loaded.snapshots })
     this.#trimmer = new LogTrimmer({
@@ -156,6 +160,11 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   /** For the recovery point checkpoint: segments that end at or below it need no check after a crash. */
   get recoveryPoint(): number {
     return this.#flusher.recoveryPoint
+  }
+
+  /** Compaction takes records out of the log, or did so before its policy was another one. */
+  get mayHaveGaps(): boolean {
+    return this.#compacted || this.#config.cleanupPolicy.includes('compact')
   }
 
   get sizeInBytes(): number {
@@ -328,6 +337,51 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     this.#changed = true
     this.#files.addSnapshot(next.baseOffset)
     this.#flusher.sealed(closed, next.baseOffset, encodeProducerSnapshot(this.#producers))
+  }
+
+  /** For the cleaner. */
+  get home(): SegmentHome {
+    return this.#home
+  }
+
+  /** For the cleaner: in order, the active one last. */
+  get segments(): Iterable<Segment> {
+    return this.#segments
+  }
+
+  /** For the cleaner: the producers that are remembered. */
+  get producers(): Iterable<ProducerEntry> {
+    return this.#producers.entries()
+  }
+
+  /**
+   * For the cleaner: puts `cleaned`, whose files are complete and synced, in the place of `old`, which it was made from.
+   * Answers false, and changes nothing, when one of these has been deleted meanwhile. See {@link settleFolder}.
+   */
+  async replaceSegments(cleaned: Segment, old: readonly Segment[]): Promise<boolean> {
+    const { fileSystem, folder } = this.#home
+    const isCurrent = () => this.#state === 'online' && old.every((segment) => !segment.removed)
+    if (!isCurrent()) return false
+    this.#compacted = true
+    cleaned.renameFiles(LogSuffix.swap)
+    await fileSystem.syncDirectory(folder)
+    if (!isCurrent()) return false
+    // From here to the end nobody must look at the log.
+    try {
+      for (const segment of old) {
+        const keepSnapshot = segment.baseOffset === cleaned.baseOffset
+        this.#files.delete(segment, this.#config.fileDeleteDelayMs, { keepSnapshot })
+      }
+      cleaned.renameFiles('')
+      this.#segments.replace(old, cleaned)
+    } catch (cause) {
+      this.writeFailed(cause as Error)
+      throw cause
+    }
+    this.#reader.forgetPlaces()
+    this.#cache.clear()
+    await fileSystem.syncDirectory(folder)
+    return true
   }
 
   /** Brings the leader epochs to the device if they changed. For the periodic task. */

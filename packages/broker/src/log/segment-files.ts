@@ -34,8 +34,15 @@ export class SegmentFiles {
     }
   }
 
-  /** Renames the segment's files at once, so that they are no part of the log, and removes them after `delayMs`. */
-  delete(segment: Segment, delayMs: number): void {
+  /**
+   * Renames the segment's files at once, so that they are no part of the log, and removes them after `delayMs`. Its
+   * producer snapshot, the state as of its first offset, goes too unless it is to be kept.
+   */
+  delete(
+    segment: Segment,
+    delayMs: number,
+    { keepSnapshot }: { keepSnapshot: boolean } = { keepSnapshot: false },
+  ): void {
     const { fileSystem, folder } = this.#home
     segment.discard()
     const renamed: string[] = []
@@ -44,7 +51,7 @@ export class SegmentFiles {
       fileSystem.rename(path, path + LogSuffix.deleted)
       renamed.push(path + LogSuffix.deleted)
     }
-    this.removeSnapshots((offset) => offset !== segment.baseOffset)
+    if (!keepSnapshot) this.removeSnapshots((offset) => offset !== segment.baseOffset)
     const handle = this.#timers.scheduleBackground(delayMs, () => {
       this.#pending.delete(handle)
       for (const path of renamed) fileSystem.remove(path)

@@ -53,6 +53,14 @@ export class SegmentList {
     this.#segments.push(segment)
   }
 
+  /** Puts one in the place of neighbours, the first of which begins where it does. */
+  replace(old: readonly Segment[], by: Segment): void {
+    const at = this.#segments.indexOf(old[0] as Segment)
+    assert(at >= 0 && old.every((segment, i) => this.#segments[at + i] === segment), 'they are neighbours in the list')
+    assert(at + old.length < this.#segments.length, 'the active segment is not replaced')
+    this.#segments.splice(at, old.length, by)
+  }
+
   removeFirst(): Segment {
     assert(this.#segments.length > 1, 'a log has at least one segment')
     return this.#segments.shift() as Segment

@@ -11,6 +11,12 @@ import { OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './
 /** Relative offsets in an index have 31 bits, as Kafka's. */
 const maxRelativeOffset = 0x7fff_ffff
 
+/** Files that compaction writes anew. */
+const ownFiles = [LogSuffix.log, LogSuffix.offsetIndex, LogSuffix.timeIndex, LogSuffix.transactionIndex]
+
+/** Files whose names begin as a segment's do, and that do not go with it. */
+const foreignSuffixes = [LogSuffix.snapshot, LogSuffix.deleted, LogSuffix.cleaned, LogSuffix.swap]
+
 /** Where a segment's files are, and how they are opened. */
 export interface SegmentHome {
   readonly fileSystem: FileSystem
@@ -35,18 +41,21 @@ export class Segment {
   quarantine: QuarantinedRange[] = []
   /** No longer part of the log: its files are being deleted. */
   removed = false
+  /** Of the names of its files: none once it is part of the log, see `cleaned` and `swap` of {@link LogSuffix}. */
+  #suffix: string
   /** Largest timestamp of the first batch, or undefined when it was not read yet: segment.ms counts from it. */
   #firstTimestamp: number | undefined
   #bytesSinceIndexEntry = 0
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
 
-  constructor(home: SegmentHome, baseOffset: number, created: number) {
+  constructor(home: SegmentHome, baseOffset: number, created: number, suffix = '') {
     this.#home = home
+    this.#suffix = suffix
     this.baseOffset = baseOffset
     this.endOffset = baseOffset
     this.created = created
-    this.file = home.handles.file(segmentFile(home.folder, baseOffset, LogSuffix.log))
+    this.file = home.handles.file(this.#path(LogSuffix.log))
   }
 
   /** Makes the segment's file, which must not exist. */
@@ -194,12 +203,12 @@ export class Segment {
   openClosed(size: number, endOffset: number): boolean {
     this.size = size
     this.endOffset = endOffset
-    const { fileSystem, folder } = this.#home
-    const index = fileSystem.stat(segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex))
-    const time = fileSystem.stat(segmentFile(folder, this.baseOffset, LogSuffix.timeIndex))
+    const { fileSystem } = this.#home
+    const index = fileSystem.stat(this.#path(LogSuffix.offsetIndex))
+    const time = fileSystem.stat(this.#path(LogSuffix.timeIndex))
     if (!index || !time || index.size % OFFSET_ENTRY_BYTES !== 0 || time.size % TIME_ENTRY_BYTES !== 0) return false
     if (time.size > 0) {
-      const handle = fileSystem.open(segmentFile(folder, this.baseOffset, LogSuffix.timeIndex), 'read')
+      const handle = fileSystem.open(this.#path(LogSuffix.timeIndex), 'read')
       try {
         const entry = new Uint8Array(TIME_ENTRY_BYTES)
         handle.read(entry, time.size - TIME_ENTRY_BYTES)
@@ -217,15 +226,15 @@ export class Segment {
   writeIndexes(): void {
     if (!this.#offsetIndex || !this.#timeIndex) return
     if (this.maxTimestamp >= 0) this.#timeIndex.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
-    const { fileSystem, folder } = this.#home
-    writeFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex), this.#offsetIndex.toBytes())
-    writeFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.timeIndex), this.#timeIndex.toBytes())
+    const { fileSystem } = this.#home
+    writeFile(fileSystem, this.#path(LogSuffix.offsetIndex), this.#offsetIndex.toBytes())
+    writeFile(fileSystem, this.#path(LogSuffix.timeIndex), this.#timeIndex.toBytes())
   }
 
   async syncIndexes(): Promise<void> {
-    const { fileSystem, folder } = this.#home
-    await syncFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex))
-    await syncFile(fileSystem, segmentFile(folder, this.baseOffset, LogSuffix.timeIndex))
+    const { fileSystem } = this.#home
+    await syncFile(fileSystem, this.#path(LogSuffix.offsetIndex))
+    await syncFile(fileSystem, this.#path(LogSuffix.timeIndex))
   }
 
   /** Gives back the memory of the indexes of a segment whose index files are written. */
@@ -234,14 +243,24 @@ export class Segment {
     this.#timeIndex = undefined
   }
 
+  /** Gives its files another suffix. What reads them opens them again. */
+  renameFiles(suffix: string): void {
+    const { fileSystem } = this.#home
+    this.file.close()
+    for (const kind of ownFiles) {
+      const from = this.#path(kind)
+      if (fileSystem.stat(from)) fileSystem.rename(from, segmentFile(this.#home.folder, this.baseOffset, kind + suffix))
+    }
+    this.#suffix = suffix
+    this.file.path = this.#path(LogSuffix.log)
+  }
+
   /** Names of the files that belong to this segment, without its producer snapshot. */
   fileNames(): string[] {
     const prefix = `${String(this.baseOffset).padStart(20, '0')}.`
     return this.#home.fileSystem
       .list(this.#home.folder)
-      .filter(
-        (name) => name.startsWith(prefix) && !name.endsWith(LogSuffix.snapshot) && !name.endsWith(LogSuffix.deleted),
-      )
+      .filter((name) => name.startsWith(prefix) && !foreignSuffixes.some((suffix) => name.endsWith(suffix)))
   }
 
   close(): void {
@@ -255,15 +274,19 @@ export class Segment {
     this.file.close()
   }
 
+  #path(kind: string): string {
+    return segmentFile(this.#home.folder, this.baseOffset, kind + this.#suffix)
+  }
+
   #loadIndexes(): void {
     if (this.#readIndexes()) return
     this.rebuildIndexes(defaultLogConfig.indexIntervalBytes)
   }
 
   #readIndexes(): boolean {
-    const { fileSystem, folder } = this.#home
-    const offsetPath = segmentFile(folder, this.baseOffset, LogSuffix.offsetIndex)
-    const timePath = segmentFile(folder, this.baseOffset, LogSuffix.timeIndex)
+    const { fileSystem } = this.#home
+    const offsetPath = this.#path(LogSuffix.offsetIndex)
+    const timePath = this.#path(LogSuffix.timeIndex)
     try {
       this.#offsetIndex = OffsetIndex.fromBytes(fileSystem.readFile(offsetPath), this.baseOffset, this.size)
       this.#timeIndex = TimeIndex.fromBytes(fileSystem.readFile(timePath), this.baseOffset)
