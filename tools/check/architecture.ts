@@ -46,7 +46,7 @@ export const layers: Record<string, Record<string, readonly string[]>> = {
     logger: [],
     config: ['logger'],
     // Where a coordinator's records go: an interface, so that coordinators see no files.
-    journal: [],
+    journal: ['logger'],
     log: ['config', 'journal'],
     metadata: ['log'],
     groups: ['config', 'journal'],

@@ -1,16 +1,12 @@
 import type { Clock, Random, Timers } from '@millrace/std'
-import { type Journal, JournalError } from '../journal/journal.ts'
+import type { Journal, ProducerIdentity, TransactionMarker } from '../journal/journal.ts'
+import { StateRunner } from '../journal/state-runner.ts'
 import type { Logger } from '../logger.ts'
 import { decodeGroupRecord, encodeGroupRecord } from './group-record-codec.ts'
 import type { GroupRecord } from './group-records.ts'
 import { GroupShard } from './group-shard.ts'
 import type { Reply } from './protocol.ts'
 import type { Command, GroupSettings } from './shard-context.ts'
-
-/** The shard's log takes nothing any more, or did not take this: the client is to try again later. */
-export class ShardUnavailableError extends Error {
-  override name = 'ShardUnavailableError'
-}
 
 export interface ShardRunnerOptions {
   readonly journal: Journal
@@ -21,101 +17,61 @@ export interface ShardRunnerOptions {
   readonly logger: Logger
 }
 
-/** Answers that wait until what they tell is durable. */
-interface Waiting {
-  readonly answer: () => void
-  readonly fail: () => void
-}
-
-/**
- * Runs commands against one shard: appends the records that they yield, replays them, and lets answers out when
- * everything appended so far is on the device.
- */
+/** Runs commands against one shard of the groups; see {@link StateRunner}. */
 export class ShardRunner {
   readonly shard: GroupShard
-  readonly #options: ShardRunnerOptions
-  #waiting: Waiting[] = []
-  #failed = false
-  #closed = false
+  readonly #runner: StateRunner<GroupRecord>
 
   constructor(options: ShardRunnerOptions) {
-    this.#options = options
-    const { clock, random, settings, timers } = options
-    this.shard = new GroupShard({
+    const { clock, journal, logger, random, settings, timers } = options
+    const shard = new GroupShard({
       clock,
       random,
       settings,
       timers: {
-        schedule: (delayMs, command) => timers.scheduleBackground(delayMs, () => this.#execute(command)),
+        schedule: (delayMs, command) => timers.scheduleBackground(delayMs, () => this.#runner.run(command)),
         cancel: (handle) => timers.cancel(handle),
+      },
+    })
+    this.shard = shard
+    this.#runner = new StateRunner({
+      name: 'group coordinator',
+      journal,
+      logger,
+      state: {
+        encode: encodeGroupRecord,
+        decode: ({ key, value }) => (key ? decodeGroupRecord(key, value) : undefined),
+        replay: (record) => shard.replay(record),
+        *snapshot() {
+          for (const record of shard.snapshot()) yield encodeGroupRecord(record)
+        },
       },
     })
   }
 
   /** Brings the shard to what its log says. */
   load(): void {
-    this.#options.journal.replay(({ key, value }) => {
-      const record = key && decodeGroupRecord(key, value)
-      if (record) this.shard.replay(record)
-    })
+    this.#runner.load()
     this.shard.recovered()
   }
 
-  /**
-   * Runs a command that answers once, now or in a later command. Resolves when what the answer tells is durable; rejects
-   * with {@link ShardUnavailableError}.
-   */
-  ask<T>(command: (reply: Reply<T>) => readonly GroupRecord[]): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const fail = () => reject(new ShardUnavailableError('The group coordinator cannot write its log.'))
-      if (this.#failed || this.#closed) return fail()
-      this.#execute(
-        () => command((response) => void this.#waiting.push({ answer: () => resolve(response), fail })),
-        reject,
-      )
-    })
+  /** See {@link StateRunner.ask}. */
+  ask<T>(command: (reply: Reply<T>) => readonly GroupRecord[], transaction?: ProducerIdentity): Promise<T> {
+    return this.#runner.ask(command, transaction)
   }
 
   /** Runs a command that nobody waits for. */
   run(command: Command): void {
-    this.#execute(command)
+    this.#runner.run(command)
+  }
+
+  /** See {@link StateRunner.mark}. */
+  mark(marker: TransactionMarker, marked: () => void, failed: (cause: Error) => void): void {
+    this.#runner.mark(marker, marked, failed)
   }
 
   /** Nothing runs any more; who waits is not answered. */
   close(): void {
-    this.#closed = true
-    this.#waiting = []
-  }
-
-  #execute(command: Command, onError?: (cause: unknown) => void): void {
-    if (this.#failed || this.#closed) return
-    const { journal, logger } = this.#options
-    try {
-      const records = command()
-      if (records.length > 0) {
-        journal.append(records.map(encodeGroupRecord))
-        for (const record of records) this.shard.replay(record)
-        journal.compactIfLarge(() => this.#snapshot())
-      }
-    } catch (cause) {
-      logger.error('A command of the group coordinator failed', { cause })
-      for (const { fail } of this.#waiting.splice(0)) fail()
-      onError?.(cause instanceof JournalError ? new ShardUnavailableError(cause.message) : cause)
-      return
-    }
-    if (this.#waiting.length === 0) return
-    const waiting = this.#waiting
-    this.#waiting = []
-    journal.whenDurable((ok) => {
-      if (!ok) this.#failed = true
-      for (const { answer, fail } of waiting) {
-        if (ok) answer()
-        else fail()
-      }
-    })
-  }
-
-  *#snapshot() {
-    for (const record of this.shard.snapshot()) yield encodeGroupRecord(record)
+    this.#runner.close()
   }
 }

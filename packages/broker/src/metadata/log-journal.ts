@@ -1,17 +1,34 @@
 import {
   BatchCheck,
   batchSize,
+  ControlRecordTypeSchema,
+  decodeStruct,
   describeBatchCheck,
+  EndTxnMarker,
   ErrorCode,
   errorByCode,
   indexRecords,
+  isControl,
+  isTransactional,
+  lastOffset,
+  producerEpoch,
+  producerId,
   RecordBatchBuilder,
   RecordIndex,
   validateBatch,
 } from '@millrace/kafka'
 import { type Clock, MillraceError } from '@millrace/std'
+import type { AppendResult } from '../log/append.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
+import {
+  type Journal,
+  type JournalEntry,
+  JournalError,
+  type JournalRecord,
+  type JournalVisitor,
+  type ProducerIdentity,
+  type TransactionMarker,
+} from '../journal/journal.ts'
 
 const readBytes = 1_048_576
 /** Snapshots are written in batches of about this size. */
@@ -20,6 +37,8 @@ const snapshotBatchBytes = 65_536
 const smallBytes = 4_194_304
 /** A snapshot is due when the log is this many times as large as the last one. */
 const growthFactor = 4
+/** Kinds of control records. */
+const markerTypes = { abort: 0, commit: 1 } as const
 
 /** A journal in a partition's log, in record batches that Kafka's tools can read. */
 export class LogJournal implements Journal {
@@ -35,7 +54,7 @@ export class LogJournal implements Journal {
     this.#clock = clock
   }
 
-  replay(visit: (record: JournalRecord) => void): void {
+  replay(visitor: JournalVisitor): void {
     const index = new RecordIndex()
     let offset = this.#log.logStartOffset
     while (offset < this.#log.endOffset) {
@@ -46,39 +65,43 @@ export class LogJournal implements Journal {
           // After a clean shutdown nobody has looked at the bytes yet, and state must not be made of damaged ones.
           const check = validateBatch(part, at, part.byteLength) || indexRecords(part, at, index)
           if (check !== BatchCheck.ok) throw this.#unreadable(offset, describeBatchCheck(check))
-          for (let i = 0; i < index.count; i++) {
-            offset = (index.offsets[i] as number) + 1
-            visit({
-              key: slice(index.data, index.keyStart[i] as number, index.keyLength[i] as number),
-              value: slice(index.data, index.valueStart[i] as number, index.valueLength[i] as number),
-            })
-          }
+          visitBatch(part, at, index, visitor)
+          offset = lastOffset(part, at) + 1
         }
       }
     }
   }
 
-  append(records: readonly JournalRecord[]): void {
+  append(records: readonly JournalRecord[], transaction?: ProducerIdentity): void {
     const now = this.#clock.now()
     for (const { key, value } of records) this.#builder.append(key, value, now)
-    this.#appendBuilt()
+    this.#appendBuilt(transaction)
+  }
+
+  appendMarker(marker: TransactionMarker): void {
+    this.#require(this.#log.appendEndTxnMarker(marker))
   }
 
   whenDurable(callback: (ok: boolean) => void): void {
     this.#log.whenFlushed(this.#log.endOffset, { flushed: (errorCode) => callback(errorCode === ErrorCode.NONE) })
   }
 
-  compactIfLarge(snapshot: () => Iterable<JournalRecord>): void {
+  compactIfLarge(snapshot: () => Iterable<JournalEntry>): void {
     if (this.#compacting || this.#log.sizeInBytes < Math.max(smallBytes, growthFactor * this.#snapshotBytes)) return
     this.#log.roll()
     const start = this.#log.endOffset
     const sizeBefore = this.#log.sizeInBytes
     const now = this.#clock.now()
-    for (const { key, value } of snapshot()) {
-      this.#builder.append(key, value, now)
-      if (this.#builder.sizeInBytes >= snapshotBatchBytes) this.#appendBuilt()
+    let current: ProducerIdentity | undefined
+    const flush = () => {
+      if (this.#builder.recordCount > 0) this.#appendBuilt(current)
     }
-    if (this.#builder.recordCount > 0) this.#appendBuilt()
+    for (const { key, value, transaction } of snapshot()) {
+      if (!isSame(current, transaction) || this.#builder.sizeInBytes >= snapshotBatchBytes) flush()
+      current = transaction
+      this.#builder.append(key, value, now)
+    }
+    flush()
     this.#snapshotBytes = this.#log.sizeInBytes - sizeBefore
     this.#compacting = true
     // Until the snapshot is on the device, a restart needs what it replaces. Replaying both yields the same state.
@@ -88,12 +111,16 @@ export class LogJournal implements Journal {
     })
   }
 
-  #appendBuilt(): void {
-    const { errorCode, message } = this.#log.append(this.#builder.finish(), { leaderEpoch: 0, origin: 'coordinator' })
+  #appendBuilt(transaction: ProducerIdentity | undefined): void {
+    const batch = this.#builder.finish(transaction && { ...transaction, transactional: true })
+    const result = this.#log.append(batch, { leaderEpoch: 0, origin: 'coordinator' })
     this.#builder.reset()
-    if (errorCode !== ErrorCode.NONE) {
-      throw new JournalError(`${this.#log.folder}: ${message ?? errorByCode(errorCode).message}`)
-    }
+    this.#require(result)
+  }
+
+  #require({ errorCode, message }: AppendResult): void {
+    if (errorCode === ErrorCode.NONE) return
+    throw new JournalError(`${this.#log.folder}: ${message ?? errorByCode(errorCode).message}`, errorCode)
   }
 
   #unreadable(offset: number, reason: string): MillraceError {
@@ -102,6 +129,30 @@ export class LogJournal implements Journal {
       fix: 'Restore the folder from a copy. Moved away, it is begun anew: the topics, or the offsets of groups, that it held are forgotten then.',
     })
   }
+}
+
+function visitBatch(bytes: Uint8Array, at: number, index: RecordIndex, visitor: JournalVisitor): void {
+  const identity = isTransactional(bytes, at)
+    ? { producerId: producerId(bytes, at), producerEpoch: producerEpoch(bytes, at) }
+    : undefined
+  const control = isControl(bytes, at)
+  for (let i = 0; i < index.count; i++) {
+    const key = slice(index.data, index.keyStart[i] as number, index.keyLength[i] as number)
+    const value = slice(index.data, index.valueStart[i] as number, index.valueLength[i] as number)
+    if (!control) visitor.record({ key, value }, identity)
+    else if (identity && key && value) visitMarker(key, value, identity, visitor)
+  }
+}
+
+function visitMarker(key: Uint8Array, value: Uint8Array, identity: ProducerIdentity, visitor: JournalVisitor): void {
+  const { type } = decodeStruct(ControlRecordTypeSchema, key).value
+  if (type !== markerTypes.abort && type !== markerTypes.commit) return
+  const { coordinatorEpoch } = decodeStruct(EndTxnMarker, value).value
+  visitor.marker?.({ ...identity, coordinatorEpoch, commit: type === markerTypes.commit })
+}
+
+function isSame(a: ProducerIdentity | undefined, b: ProducerIdentity | undefined): boolean {
+  return a?.producerId === b?.producerId && a?.producerEpoch === b?.producerEpoch
 }
 
 /** A copy: what is replayed outlives the memory that it was read into. */

@@ -63,9 +63,11 @@ export class MetadataManager {
 
   /** Brings the image to what the journal says. */
   load(): void {
-    this.#options.journal.replay(({ value }) => {
-      const record = value && decodeMetadataRecord(value)
-      if (record) this.image.replay(record)
+    this.#options.journal.replay({
+      record: ({ value }) => {
+        const record = value && decodeMetadataRecord(value)
+        if (record) this.image.replay(record)
+      },
     })
   }
 

@@ -28,10 +28,12 @@ function durable(journal: LogJournal): Promise<boolean> {
 
 function stateOf(journal: LogJournal): Map<string, string> {
   const state = new Map<string, string>()
-  journal.replay(({ key, value }) => {
-    const name = bytesToString(key as Uint8Array)
-    if (value) state.set(name, bytesToString(value))
-    else state.delete(name)
+  journal.replay({
+    record({ key, value }) {
+      const name = bytesToString(key as Uint8Array)
+      if (value) state.set(name, bytesToString(value))
+      else state.delete(name)
+    },
   })
   return state
 }
