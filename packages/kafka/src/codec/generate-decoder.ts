@@ -89,13 +89,16 @@ class DecoderGenerator {
   }
 
   /** Statements that read one value into `target`. Scalars of fixed size expect that their room was checked. */
-  private read({ name, field, nullable }: PlannedField, target: string): string {
+  private read({ name, field, nullable, tag }: PlannedField, target: string): string {
     const get = GET[field.type]
     if (get !== undefined) return `${target} = ${get}`
     const whenNull = nullable ? `${target} = null` : 'r.invalidNull()'
     if (field.type === 'struct') {
       const call = `${target} = ${this.struct(field.fields as Fields)}(r, ${this.tracing ? `path + "${name}."` : '""'})`
-      return nullable ? `r.need(1)\nif (r.getInt8() < 0) ${target} = null\nelse ${call}` : call
+      if (!nullable) return call
+      // Kafka marks a null struct by -1, but by 0 where the struct is tagged.
+      const isNull = tag === undefined ? 'r.getInt8() < 0' : 'r.readUvarint() === 0'
+      return `r.need(1)\nif (${isNull}) ${target} = null\nelse ${call}`
     }
     const wide = field.type === 'string' ? 'r.readLength16()' : 'r.readLength32()'
     const length = `const n = ${this.flexible ? 'r.readCompactLength()' : wide}`

@@ -90,14 +90,16 @@ class EncoderGenerator {
   }
 
   /** Statements that write `value`. Scalars of fixed size expect that room was made. */
-  private write({ name, field, nullable }: PlannedField, value: string): string {
+  private write({ name, field, nullable, tag }: PlannedField, value: string): string {
     const put = PUT[field.type]
     if (put !== undefined) return `w.${put}(${value})`
     if (field.type === 'struct') {
       const path = this.tracing ? `path + "${name}."` : '""'
       const call = `${this.struct(field.fields as Fields)}(w, ${value}, ${path})`
       if (!nullable) return call
-      return `w.reserve(1)\nif (${value} === null) w.putInt8(-1)\nelse { w.putInt8(1)\n${call} }`
+      // Kafka marks a null struct by -1, but by 0 where the struct is tagged.
+      const nullMark = tag === undefined ? -1 : 0
+      return `w.reserve(1)\nif (${value} === null) w.putInt8(${nullMark})\nelse { w.putInt8(1)\n${call} }`
     }
     const wide = field.type === 'string' ? 'w.reserve(2)\nw.putInt16(-1)' : 'w.reserve(4)\nw.putInt32(-1)'
     const whenNull = nullable ? (this.flexible ? 'w.writeUvarint(0)' : wide) : 'w.invalidNull()'

@@ -69,7 +69,10 @@ export const ConsumerGroupMemberMetadataKey = defineStruct({
 export type ConsumerGroupMemberMetadataKey = StructOf<typeof ConsumerGroupMemberMetadataKey>
 export type ConsumerGroupMemberMetadataKeyInput = StructInputOf<typeof ConsumerGroupMemberMetadataKey>
 
-/** A member as it described itself. `classicMemberMetadata` is null unless it speaks the classic protocol. */
+/**
+ * A member as it described itself. `classicMemberMetadata` is null unless it speaks the classic protocol. Null must be given: what is
+ * left out is a struct of defaults, as in Kafka's classes, and so a classic member.
+ */
 export const ConsumerGroupMemberMetadataValue = defineStruct({
   name: 'ConsumerGroupMemberMetadataValue',
   versions: [0, 0],
@@ -91,7 +94,7 @@ export const ConsumerGroupMemberMetadataValue = defineStruct({
           metadata: bytes(),
         }),
       },
-      { nullable: true, tag: 0, default: null },
+      { nullable: true, tag: 0 },
     ),
   },
 })
@@ -169,7 +172,7 @@ export type ConsumerGroupCurrentMemberAssignmentKeyInput = StructInputOf<typeof 
 const memberPartitions = array({
   topicId: uuid(),
   partitions: array(int32()),
-  assignmentEpochs: array(int32(), { nullable: true, tag: 0, default: null }),
+  assignmentEpochs: array(int32(), { nullable: true, tag: 0 }),
 })
 
 /** What a member has. `state`: 0 stable, 1 has partitions to give up, 2 waits for others to do so. */

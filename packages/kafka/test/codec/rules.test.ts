@@ -121,6 +121,28 @@ describe('every type', () => {
   })
 })
 
+describe('a struct that may be null', () => {
+  const Nullable = defineStruct({
+    name: 'Nullable',
+    versions: [0, 0],
+    flexibleFrom: 0,
+    fields: {
+      plain: struct({ a: int8() }, { nullable: true }),
+      tagged: struct({ a: int8() }, { nullable: true, tag: 3 }),
+    },
+  })
+
+  it.each([
+    ['null', { plain: null, tagged: null }, '0000 ff 01 03 01 00'],
+    ['there', { plain: { a: 5 }, tagged: { a: 6 } }, '0000 01 05 00 01 03 03 01 06 00'],
+    ['left out where it is tagged', { plain: { a: 5 }, tagged: { a: 0 } }, '0000 01 05 00 00'],
+  ])('is marked as in Kafka when it is %s', (_, value, hex) => {
+    const bytes = encodeStruct(Nullable, 0, value)
+    expect(Buffer.from(bytes).toString('hex')).toBe(hex.replaceAll(' ', ''))
+    expect(decodeStruct(Nullable, bytes).value).toEqual(value)
+  })
+})
+
 describe('defaults', () => {
   it('stand for what was not given', () => {
     const { value } = decodeStruct(Everything, encodeStruct(Everything, 3, {} as never))

@@ -34,12 +34,25 @@ public final class Golden {
   private final Random random;
   private final Map<String, JsonNode> structs = new HashMap<>();
   private final short version;
-  /** Everything optional is there and nothing is null; otherwise chance decides. */
-  private final boolean full;
+  private final Variant variant;
 
-  private Golden(short version, boolean full, long seed) {
+  private enum Variant {
+    /** Everything optional is there and nothing is null. */
+    FULL(1),
+    CHANCE(0),
+    /** As FULL, but the tagged fields that may be null are. Only for messages that have such. */
+    NULL_TAGS(1 << 20);
+
+    final int seed;
+
+    Variant(int seed) {
+      this.seed = seed;
+    }
+  }
+
+  private Golden(short version, Variant variant, long seed) {
     this.version = version;
-    this.full = full;
+    this.variant = variant;
     this.random = new Random(seed);
   }
 
@@ -52,15 +65,16 @@ public final class Golden {
       String[] parts = argument.split(":");
       String name = parts[0];
       for (short version = Short.parseShort(parts[1]); version <= Short.parseShort(parts[2]); version++) {
-        for (int variant = 0; variant < 2; variant++) print(name, version, variant == 0);
+        for (Variant variant : Variant.values()) print(name, version, variant);
       }
     }
   }
 
-  private static void print(String name, short version, boolean full) throws Exception {
-    Golden golden = new Golden(version, full, name.hashCode() * 31L + version * 2 + (full ? 1 : 0));
+  private static void print(String name, short version, Variant variant) throws Exception {
+    Golden golden = new Golden(version, variant, name.hashCode() * 31L + version * 2 + variant.seed);
     JsonNode definition = definition(name);
     golden.structs.putAll(commonStructs(definition));
+    if (variant == Variant.NULL_TAGS && !golden.hasNullableTag(definition.get("fields"))) return;
     ObjectNode value = golden.struct(definition.get("fields"));
     if (namesItsVersion(definition)) value.put("version", version);
     Class<?> converter = converterOf(name);
@@ -141,11 +155,11 @@ public final class Golden {
       String type = field.get("type").asText();
       ObjectNode rule = NODES.objectNode().put("type", type);
       for (String key : new String[] {"versions", "nullableVersions", "taggedVersions", "tag", "default", "ignorable"}) {
-        if (field.has(key)) rule.set(key, field.get(key));
+        if (field.hasNonNull(key)) rule.set(key, field.get(key));
       }
       rule.put("versions", versionsOf(field));
       rules.set(name, rule);
-      JsonNode members = field.has("fields") ? field.get("fields") : structs.get(type.replace("[]", ""));
+      JsonNode members = membersOf(field, structs);
       if (members != null) collectRules(members, name + ".", structs, rules);
     }
   }
@@ -172,11 +186,25 @@ public final class Golden {
     ObjectNode value = NODES.objectNode();
     for (JsonNode field : fields) {
       if (!carries(versionsOf(field))) continue;
-      if (field.has("tag") && !full && random.nextBoolean()) continue;
+      if (field.has("tag") && variant == Variant.CHANCE && random.nextBoolean()) continue;
       String name = field.get("name").asText();
       value.set(name.substring(0, 1).toLowerCase() + name.substring(1), value(field));
     }
     return value;
+  }
+
+  private boolean hasNullableTag(JsonNode fields) {
+    for (JsonNode field : fields) {
+      if (!carries(versionsOf(field))) continue;
+      if (field.has("tag") && carries(field.path("nullableVersions").asText())) return true;
+      JsonNode members = membersOf(field, structs);
+      if (members != null && hasNullableTag(members)) return true;
+    }
+    return false;
+  }
+
+  private static JsonNode membersOf(JsonNode field, Map<String, JsonNode> structs) {
+    return field.has("fields") ? field.get("fields") : structs.get(field.get("type").asText().replace("[]", ""));
   }
 
   /** A tagged field need not say its versions twice. */
@@ -194,10 +222,13 @@ public final class Golden {
 
   private JsonNode value(JsonNode field) {
     String type = field.get("type").asText();
-    if (!full && carries(field.path("nullableVersions").asText()) && random.nextInt(3) == 0) return NODES.nullNode();
+    if (carries(field.path("nullableVersions").asText())) {
+      if (variant == Variant.CHANCE && random.nextInt(3) == 0) return NODES.nullNode();
+      if (variant == Variant.NULL_TAGS && field.has("tag")) return NODES.nullNode();
+    }
     if (!type.startsWith("[]")) return scalar(type, field);
     ArrayNode array = NODES.arrayNode();
-    int count = full ? 1 + random.nextInt(2) : random.nextInt(3);
+    int count = variant == Variant.CHANCE ? random.nextInt(3) : 1 + random.nextInt(2);
     for (int i = 0; i < count; i++) array.add(scalar(type.substring(2), field));
     return array;
   }
@@ -210,7 +241,7 @@ public final class Golden {
       case "int16": return NODES.numberNode((short) random.nextInt());
       case "int32": return NODES.numberNode(random.nextInt() >> random.nextInt(32));
       case "int64": return NODES.numberNode(LONGS[random.nextInt(LONGS.length)]);
-      case "string": return NODES.textNode(TEXTS[random.nextInt(full ? TEXTS.length : 4)]);
+      case "string": return NODES.textNode(TEXTS[random.nextInt(variant == Variant.CHANCE ? 4 : TEXTS.length)]);
       case "uuid": return NODES.textNode(new Uuid(random.nextLong(), random.nextLong()).toString());
       case "bytes": case "records": {
         byte[] bytes = new byte[random.nextInt(40)];
