@@ -24,21 +24,32 @@ export { cooperativeStickyAssignor } from './group/assignors/cooperative-sticky.
 export { rangeAssignor } from './group/assignors/range.ts'
 export { roundRobinAssignor } from './group/assignors/round-robin.ts'
 export { type CallOptions, KafkaConsumer } from './consumer/consumer.ts'
-export type { AssignorName, AutoOffsetReset, IsolationLevel, KafkaConsumerOptions } from './consumer/consumer-options.ts'
+export type {
+  AssignorName,
+  AutoOffsetReset,
+  IsolationLevel,
+  KafkaConsumerOptions,
+} from './consumer/consumer-options.ts'
 export { ConsumerRecord, type PartitionBatches } from './consumer/consumer-record.ts'
 export {
   ClientClosedError,
   ClientTimeoutError,
   ConnectionError,
+  isAbortable,
+  isFatal,
   isRetriable,
   ProduceError,
+  type Verdict,
 } from './cluster/errors.ts'
-export type { CommittedOffset } from './group/group-coordinator.ts'
+export type { CommittedOffset, ConsumerGroupMetadata } from './group/group-coordinator.ts'
 export type { RebalanceListener } from './group/group-member.ts'
 export type { BrokerNode, PartitionMetadata, TopicMetadata } from './cluster/metadata.ts'
 export type { FoundOffset, OffsetQuery } from './consumer/offset-lookup.ts'
 export type { ClientOptions, ClientSystem } from './cluster/options.ts'
 export { murmur2, type Partitioner, partitionForKey } from './producer/partitioner.ts'
-export { KafkaProducer } from './producer/producer.ts'
+export { KafkaProducer, type TransactionOptions } from './producer/producer.ts'
 export type { Acks, KafkaProducerOptions } from './producer/producer-options.ts'
 export type { ColumnBatch, ProducedRange, ProducerRecord, RecordMetadata } from './producer/producer-record.ts'
+export type { PreparedTransaction } from './transactions/prepared-transaction.ts'
+export { ResumedTransaction } from './transactions/resumed-transaction.ts'
+export { TransactionError } from './transactions/transaction-errors.ts'

@@ -2,7 +2,8 @@ import { nextInt, sleep, type TimerHandle } from '@millrace/std'
 import type { Api, RequestInputOf, ResponseOf } from '../../codec/schema.ts'
 import { FindCoordinator, Metadata } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
-import { BrokerConnection } from './connection.ts'
+import { BrokerConnection, type FinalizedFeatures, NO_FEATURES } from './connection.ts'
+import type { CoordinatorKind } from './coordinator.ts'
 import { ClientClosedError, ConnectionError } from './errors.ts'
 import { FramePool } from './frame-pool.ts'
 import { ClusterMetadata, type TopicMetadata } from './metadata.ts'
@@ -34,6 +35,11 @@ export interface SendOptions {
   lane?: Lane
 }
 
+/** How often a client that is being closed looks whether there is still a broker. */
+const REACHABLE_CHECK_MS = 100
+
+const COORDINATOR_KEY_TYPES: Record<CoordinatorKind, number> = { group: 0, transaction: 1 }
+
 /** A body, or how to make it for the version that was agreed on. */
 export type Body<A extends Api> = RequestInputOf<A> | ((version: number) => RequestInputOf<A>)
 
@@ -59,6 +65,7 @@ export class Cluster {
   #refreshFailures = 0
   #ageTimer: TimerHandle | undefined
   #refreshTimer: TimerHandle | undefined
+  #features: FinalizedFeatures = NO_FEATURES
   #closed = false
 
   constructor(options: ResolvedClientOptions, { allowAutoTopicCreation }: { allowAutoTopicCreation: boolean }) {
@@ -177,14 +184,15 @@ export class Cluster {
     })
   }
 
-  /** Asks for the coordinator of a group. Its broker is known afterwards. */
-  async findGroupCoordinator(groupId: string): Promise<number> {
+  /** Asks for the coordinator of a group or transactional id. Its broker is known afterwards. */
+  async findCoordinator(kind: CoordinatorKind, key: string): Promise<number> {
+    const keyType = COORDINATOR_KEY_TYPES[kind]
     const response = await this.sendToAny(FindCoordinator, (version) =>
-      version >= 4 ? { key: '', keyType: 0, coordinatorKeys: [groupId] } : { key: groupId, coordinatorKeys: [] },
+      version >= 4 ? { key: '', keyType, coordinatorKeys: [key] } : { key, keyType, coordinatorKeys: [] },
     )
     const found = response.coordinators[0] ?? response
     if (found.errorCode !== ErrorCode.NONE) {
-      throw new KafkaError(found.errorCode, `Finding the coordinator of group ${groupId}`, found.errorMessage)
+      throw new KafkaError(found.errorCode, `Finding the coordinator of ${kind} ${key}`, found.errorMessage)
     }
     const { nodeId, host, port } = found
     const known = this.metadata.brokers.get(nodeId)
@@ -192,10 +200,51 @@ export class Cluster {
     return nodeId
   }
 
+  /** The level of a feature that the cluster has agreed on (KIP-584), 0 without it: as of the newest connection. */
+  finalizedFeature(name: string): number {
+    return this.#features.levels.get(name) ?? 0
+  }
+
   /** The settings of {@link retry} that every operation of this client shares. */
   retryOptions(what: string) {
     const { system, retryBackoffMs, retryBackoffMaxMs } = this.options
     return { what, system, retryBackoffMs, retryBackoffMaxMs }
+  }
+
+  /**
+   * Waits for `work`, at most `timeoutMs`, and no longer than `unreachableMs` while no broker can be reached: what ends a
+   * client must not hang with its cluster. True when the work is done; what it throws is thrown.
+   */
+  async whileReachable(
+    work: Promise<void>,
+    { timeoutMs, unreachableMs }: { timeoutMs: number; unreachableMs: number },
+  ): Promise<boolean> {
+    const { clock, timers } = this.options.system
+    const deadline = clock.monotonic() + timeoutMs
+    const settled = new Pulse(timers)
+    let isDone = false
+    void work
+      .catch(() => {})
+      .finally(() => {
+        isDone = true
+        settled.notify()
+      })
+    for (let unreachableSince = clock.monotonic(); ; ) {
+      const now = clock.monotonic()
+      if (this.#isReachable) unreachableSince = now
+      const left = Math.min(deadline - now, unreachableSince + unreachableMs - now)
+      if (left <= 0) return false
+      await settled.wait(Math.min(left, REACHABLE_CHECK_MS))
+      if (isDone) {
+        await work
+        return true
+      }
+    }
+  }
+
+  get #isReachable(): boolean {
+    for (const link of this.#links.values()) if (link.connection) return true
+    return false
   }
 
   close(): void {
@@ -311,6 +360,8 @@ export class Cluster {
       }
       link.failures = 0
       link.connection = connection
+      // A broker that lags behind may still name what was agreed on before.
+      if (connection.features.epoch >= this.#features.epoch) this.#features = connection.features
       connection.onClosed = () => {
         if (link.connection === connection) link.connection = undefined
         this.#rest(link)

@@ -25,6 +25,14 @@ export interface BrokerConnectionOptions {
   framePool?: FramePool | undefined
 }
 
+/** What the brokers of a cluster have agreed on (KIP-584): the level of each feature, and how new that is. */
+export interface FinalizedFeatures {
+  readonly epoch: number
+  readonly levels: ReadonlyMap<string, number>
+}
+
+export const NO_FEATURES: FinalizedFeatures = { epoch: -1, levels: new Map() }
+
 interface PendingRequest {
   readonly api: Api
   readonly version: number
@@ -46,6 +54,8 @@ export class BrokerConnection {
   readonly #pending = new Map<number, PendingRequest>()
   readonly #versions = new Map<number, Versions>()
   readonly #reader: FrameReader
+  /** As of when the connection was made. */
+  features: FinalizedFeatures = NO_FEATURES
   #connection!: Connection
   #nextCorrelationId = 0
   #outgoing: Uint8Array[] = []
@@ -239,6 +249,10 @@ export class BrokerConnection {
       throw new KafkaError(body.errorCode, `ApiVersions to ${this.host}:${this.port}`)
     }
     for (const { apiKey, minVersion, maxVersion } of body.apiKeys) this.#versions.set(apiKey, [minVersion, maxVersion])
+    this.features = {
+      epoch: body.finalizedFeaturesEpoch,
+      levels: new Map(body.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel])),
+    }
   }
 
   /** One timer serves all requests: it runs until the earliest deadline that was known when it was set. */

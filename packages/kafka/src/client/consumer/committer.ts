@@ -1,5 +1,10 @@
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
-import { type CommittedOffset, type GroupCoordinator, type GroupIdentity, NO_MEMBER } from '../group/group-coordinator.ts'
+import {
+  type CommittedOffset,
+  type GroupCoordinator,
+  type GroupIdentity,
+  NO_MEMBER,
+} from '../group/group-coordinator.ts'
 import type { SubscriptionState } from './subscription.ts'
 
 /** What the committer needs to know of the consumer's membership; undefined without one. */

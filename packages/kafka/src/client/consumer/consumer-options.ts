@@ -48,6 +48,8 @@ export interface KafkaConsumerOptions extends ClientOptions {
   allowAutoCreateTopics?: boolean
   /** For calls that take no timeout of their own. */
   defaultApiTimeoutMs?: number
+  /** How long `close` goes on trying when no broker can be reached. Default 5,000. */
+  closeTimeoutMs?: number
 }
 
 const CONSUMER_DEFAULTS = {
@@ -72,6 +74,7 @@ const CONSUMER_DEFAULTS = {
   partitionAssignors: ['range', 'cooperative-sticky'] as readonly AssignorName[],
   allowAutoCreateTopics: true,
   defaultApiTimeoutMs: 60_000,
+  closeTimeoutMs: 5_000,
 }
 
 const ASSIGNORS: Record<AssignorName, PartitionAssignor> = {

@@ -8,7 +8,12 @@ import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
 import { concurrentPoll, invalidSeek, mixedModes, nothingToRead, wokenUp } from './consumer-misuse.ts'
 import { ClientClosedError } from '../cluster/errors.ts'
 import { Fetcher } from './fetcher.ts'
-import { type CommittedOffset, GroupCoordinator } from '../group/group-coordinator.ts'
+import {
+  type CommittedOffset,
+  type ConsumerGroupMetadata,
+  GroupCoordinator,
+  NO_MEMBER,
+} from '../group/group-coordinator.ts'
 import { GroupMember, type RebalanceListener } from '../group/group-member.ts'
 import {
   EARLIEST_TIMESTAMP,
@@ -233,6 +238,12 @@ export class KafkaConsumer {
     await this.#committer?.commit(offsets, { timeoutMs, signal: options.signal })
   }
 
+  /** What a transactional producer needs to commit this consumer's offsets: see {@link KafkaProducer.sendOffsetsToTransaction}. */
+  groupMetadata(): ConsumerGroupMetadata {
+    const { groupId } = this.#requireGroup('groupMetadata')
+    return { groupId, ...(this.#member?.identity ?? NO_MEMBER) }
+  }
+
   /** The stored offsets of the group for these partitions; those that have none are left out. */
   async committed(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<CommittedOffset[]> {
     this.#checkOpen()
@@ -270,16 +281,20 @@ export class KafkaConsumer {
     return this.#cluster.topic(topic, { timeoutMs, signal: options.signal })
   }
 
-  /** Commits if that is automatic, gives up the partitions, leaves the group, disconnects. */
+  /**
+   * Commits if that is automatic, gives up the partitions, leaves the group, disconnects. Takes at most `timeoutMs`, and
+   * `closeTimeoutMs` when no broker can be reached.
+   */
   async close({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#changed.notify()
-    const late = new Pulse(this.#options.system.timers)
     const left = this.#leaveGroup()
-    void left.catch(() => {}).finally(() => late.notify())
-    await late.wait(timeoutMs)
-    this.#cluster.close()
+    try {
+      await this.#cluster.whileReachable(left, { timeoutMs, unreachableMs: this.#options.closeTimeoutMs })
+    } finally {
+      this.#cluster.close()
+    }
     await left
   }
 

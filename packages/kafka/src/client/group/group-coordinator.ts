@@ -1,16 +1,22 @@
-import type { Api, ResponseOf } from '../../codec/schema.ts'
 import { OffsetCommit, OffsetFetch } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
-import type { Body, Cluster, SendOptions } from '../cluster/cluster.ts'
-import { ConnectionError } from '../cluster/errors.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { Coordinator } from '../cluster/coordinator.ts'
 import { retry } from '../cluster/waiting.ts'
 
 /** An offset to commit or that was committed: of the next record to read, not of the last one read. */
 export interface CommittedOffset extends TopicPartition {
   readonly offset: number
+  /** Of the last record that was read (KIP-320), where it is known. */
+  readonly leaderEpoch?: number
   /** Whatever the committer wants to keep with it. */
   readonly metadata?: string
+}
+
+/** What a producer must know of a consumer to commit its offsets in a transaction: {@link KafkaConsumer.groupMetadata}. */
+export interface ConsumerGroupMetadata extends GroupIdentity {
+  readonly groupId: string
 }
 
 /** Who commits; the empty member is somebody outside of the group's membership. */
@@ -25,40 +31,15 @@ export const NO_MEMBER: GroupIdentity = { memberId: '', generationId: -1, groupI
 /** Topic ids would be needed from these versions on, for which nothing here has a use. */
 const LAST_OFFSET_VERSION_BY_NAME = 9
 
-/** The broker that keeps a group: finds it, finds it again when it moves, and keeps offsets there. */
-export class GroupCoordinator {
+/** The broker that keeps a group, and the group's offsets there. */
+export class GroupCoordinator extends Coordinator {
   readonly groupId: string
   readonly #cluster: Cluster
-  #nodeId: number | undefined
-  #finding: Promise<number> | undefined
 
   constructor(cluster: Cluster, groupId: string) {
+    super(cluster, { kind: 'group', key: groupId, lane: 'group' })
     this.#cluster = cluster
     this.groupId = groupId
-  }
-
-  /** Sends to the coordinator. `errorOf` says what in the answer tells that it is not the coordinator (any more). */
-  async send<A extends Api>(
-    api: A,
-    body: Body<A>,
-    errorOf: (response: ResponseOf<A>) => number,
-    options: SendOptions = {},
-  ): Promise<ResponseOf<A>> {
-    const nodeId = await this.#find()
-    try {
-      const response = await this.#cluster.send(nodeId, api, body, { lane: 'group', ...options })
-      const code = errorOf(response)
-      if (code === ErrorCode.NOT_COORDINATOR || code === ErrorCode.COORDINATOR_NOT_AVAILABLE) this.forget(nodeId)
-      return response
-    } catch (error) {
-      if (error instanceof ConnectionError) this.forget(nodeId)
-      throw error
-    }
-  }
-
-  /** The coordinator is looked up again before the next request. */
-  forget(nodeId: number | undefined = this.#nodeId): void {
-    if (this.#nodeId === nodeId) this.#nodeId = undefined
   }
 
   /**
@@ -145,15 +126,6 @@ export class GroupCoordinator {
       }
       return offsets
     })
-  }
-
-  async #find(): Promise<number> {
-    if (this.#nodeId !== undefined && this.#cluster.metadata.brokers.has(this.#nodeId)) return this.#nodeId
-    this.#finding ??= this.#cluster.findGroupCoordinator(this.groupId).finally(() => {
-      this.#finding = undefined
-    })
-    this.#nodeId = await this.#finding
-    return this.#nodeId
   }
 }
 

@@ -102,9 +102,9 @@ export class PartitionQueue {
     const at = this.unacknowledged.indexOf(batch)
     let sequence = batch.baseSequence
     for (const part of parts) {
-      const { producerId, producerEpoch } = batch
+      const { producerId, producerEpoch, isTransactional: transactional } = batch
       if (at < 0) part.close()
-      else part.close({ producerId, producerEpoch, baseSequence: sequence })
+      else part.close({ producerId, producerEpoch, transactional, baseSequence: sequence })
       part.ordinal = batch.ordinal
       sequence = advance(sequence, part.recordCount)
     }

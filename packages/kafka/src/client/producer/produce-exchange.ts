@@ -2,6 +2,7 @@ import { Produce, type ProduceResponse } from '../../definitions/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { BrokerConnection } from '../cluster/connection.ts'
 import { uuidKey } from '../cluster/metadata.ts'
+import type { Numbering } from './numbering.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { partitionKey } from '../consumer/subscription.ts'
@@ -25,7 +26,7 @@ export async function produce(
   cluster: Cluster,
   connection: BrokerConnection,
   sent: readonly Sent[],
-  acks: number,
+  { acks, numbering }: { acks: number; numbering: Pick<Numbering, 'transactionalId' | 'maxProduceVersion'> },
 ): Promise<(ProduceAnswer | undefined)[] | undefined> {
   const byTopic = new Map<string, { index: number; records: Uint8Array }[]>()
   for (const { queue, batch } of sent) {
@@ -41,8 +42,12 @@ export async function produce(
     return { name, topicId, partitionData }
   })
   const byIds = topicData.every((topic) => topic.topicId !== undefined)
-  const version = connection.versionOf(Produce, byIds ? undefined : TOPIC_ID_VERSION - 1)
-  const body = { transactionalId: null, acks, timeoutMs: cluster.options.requestTimeoutMs, topicData }
+  const version = connection.versionOf(
+    Produce,
+    numbering.maxProduceVersion ?? (byIds ? undefined : TOPIC_ID_VERSION - 1),
+  )
+  const { transactionalId } = numbering
+  const body = { transactionalId, acks, timeoutMs: cluster.options.requestTimeoutMs, topicData }
   if (acks === 0) {
     await connection.post(Produce, version, body)
     return undefined

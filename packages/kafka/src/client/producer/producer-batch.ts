@@ -19,6 +19,8 @@ export interface BatchWaiter {
 export interface ProducerIdentity {
   readonly producerId: number
   readonly producerEpoch: number
+  /** Its batches are part of a transaction. */
+  readonly transactional?: boolean
 }
 
 /** Records for one partition on their way: filled, closed, sent as often as needed, then completed or failed. */
@@ -36,6 +38,7 @@ export class ProducerBatch {
   producerId = NO_PRODUCER_ID
   producerEpoch = NO_PRODUCER_EPOCH
   baseSequence = NO_SEQUENCE
+  isTransactional = false
   /** Its place among the batches of its partition; -1 until it leaves for the first time. */
   ordinal = -1
   attempts = 0
@@ -146,6 +149,7 @@ export class ProducerBatch {
     this.producerId = identity.producerId
     this.producerEpoch = identity.producerEpoch
     this.baseSequence = identity.baseSequence
+    this.isTransactional = identity.transactional ?? false
   }
 
   #finish(): void {

@@ -37,6 +37,12 @@ export interface KafkaProducerOptions extends ClientOptions {
   maxRequestSize?: number
   /** Instead of the choice by key, or in turns. */
   partitioner?: Partitioner
+  /** Makes the producer transactional. A newer producer with the same id fences this one. Needs idempotence. */
+  transactionalId?: string
+  /** The broker aborts a transaction that takes longer; it may cap this (15 min by default). Default 60,000. */
+  transactionTimeoutMs?: number
+  /** How long `close` goes on trying when no broker can be reached. Default 5,000. */
+  closeTimeoutMs?: number
 }
 
 const PRODUCER_DEFAULTS = {
@@ -55,6 +61,9 @@ const PRODUCER_DEFAULTS = {
   maxBlockMs: 60_000,
   maxRequestSize: 1024 * 1024,
   partitioner: undefined as Partitioner | undefined,
+  transactionalId: undefined as string | undefined,
+  transactionTimeoutMs: 60_000,
+  closeTimeoutMs: 5_000,
 }
 
 const MAX_IN_FLIGHT_WITH_IDEMPOTENCE = 5
@@ -73,6 +82,11 @@ export function resolveProducerOptions(given: KafkaProducerOptions): ResolvedPro
   const resolved = resolveOptions('KafkaProducer', PRODUCER_DEFAULTS, given)
   const acks = checkAcks(resolved.acks)
   const idempotent = checkIdempotence(resolved, acks)
+  const { transactionalId } = resolved
+  if (transactionalId === '' || (transactionalId !== undefined && !idempotent)) {
+    const needed = "an id that is not empty, with idempotence: acks 'all', retries, at most 5 requests in flight"
+    throw invalidOption('KafkaProducer', 'transactionalId', `'${transactionalId}'`, needed)
+  }
   if (!COMPRESSION_TYPES.includes(resolved.compressionType)) {
     const known = `one of ${COMPRESSION_TYPES.join(', ')}`
     throw invalidOption('KafkaProducer', 'compressionType', resolved.compressionType, known)

@@ -1,11 +1,13 @@
 import { MillraceError } from '@millrace/std'
 import { Accumulator, recordBytes } from './accumulator.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import { type ColumnRun, runsByKey, wholeRun } from './column-runs.ts'
+import type { ColumnRun } from './column-runs.ts'
 import { ClientClosedError } from '../cluster/errors.ts'
 import type { TopicMetadata } from '../cluster/metadata.ts'
+import type { CommittedOffset, ConsumerGroupMetadata } from '../group/group-coordinator.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import { partitionForKey, StickyPartitioner } from './partitioner.ts'
+import { IdempotentNumbering, plainNumbering } from './numbering.ts'
+import { PartitionChoice } from './partition-choice.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { type KafkaProducerOptions, type ResolvedProducerOptions, resolveProducerOptions } from './producer-options.ts'
 import {
@@ -18,14 +20,17 @@ import {
   RecordSend,
 } from './producer-record.ts'
 import { Sender } from './sender.ts'
+import { checkPrepared, type PreparedTransaction } from '../transactions/prepared-transaction.ts'
+import { ResumedTransaction } from '../transactions/resumed-transaction.ts'
+import { notTransactional } from '../transactions/transaction-errors.ts'
+import { TransactionManager } from '../transactions/transaction-manager.ts'
+import type { TransactionCallOptions } from '../transactions/transaction-requests.ts'
 import { Pulse, timedOut } from '../cluster/waiting.ts'
 
-/** What a topic needs beside its queues. */
-interface TopicState {
-  metadata: TopicMetadata
-  /** Partitions that have a leader; all of them when none has. */
-  candidates: readonly number[]
-  readonly sticky: StickyPartitioner
+export interface TransactionOptions {
+  /** `maxBlockMs` without it. */
+  timeoutMs?: number
+  signal?: AbortSignal
 }
 
 /**
@@ -40,7 +45,8 @@ export class KafkaProducer {
   readonly #cluster: Cluster
   readonly #accumulator: Accumulator
   readonly #sender: Sender
-  readonly #topics = new Map<string, TopicState>()
+  readonly #choice: PartitionChoice
+  readonly #transactions: TransactionManager | undefined
   /** Records that wait for metadata or memory, in the order of their sends. */
   readonly #blocked = new Map<string, Send[]>()
   readonly #pumps = new Set<Promise<void>>()
@@ -50,14 +56,18 @@ export class KafkaProducer {
   /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
   constructor(options: KafkaProducerOptions) {
     const resolved = resolveProducerOptions(options)
-    const { system, batchSize, bufferMemory, compressionType: compression, compressionLevel } = resolved
+    const { system, batchSize, bufferMemory, compressionType: compression, compressionLevel, partitioner } = resolved
     this.#options = resolved
     this.#cluster = new Cluster(resolved, { allowAutoTopicCreation: true })
     this.#memoryFreed = new Pulse(system.timers)
     this.#accumulator = new Accumulator({ system, batchSize, bufferMemory, compression, compressionLevel })
+    const { random } = system
+    this.#choice = new PartitionChoice({ accumulator: this.#accumulator, random, batchSize, partitioner })
+    this.#transactions = this.#makeTransactions()
     this.#sender = new Sender({
       ...resolved,
       cluster: this.#cluster,
+      numbering: this.#transactions ?? this.#makeNumbering(),
       onFinished: (batch) => {
         this.#accumulator.release(batch)
         this.#memoryFreed.notify()
@@ -98,6 +108,87 @@ export class KafkaProducer {
     })
   }
 
+  /**
+   * Gets the producer's id, fences older producers with the same transactional id, and ends what they left open. Once,
+   * before the first transaction; to be repeated when it timed out.
+   *
+   * @throws {TransactionError} fatal: not allowed, or the transaction timeout is above the broker's maximum
+   * @throws {ClientTimeoutError}
+   */
+  async initTransactions(options: TransactionOptions = {}): Promise<void> {
+    this.#checkOpen()
+    await this.#transactional('initTransactions()').initialize(this.#callOptions(options))
+  }
+
+  /**
+   * What is sent from here on becomes visible to `read_committed` consumers together, when it is committed.
+   *
+   * @throws {TransactionError} KAFKA_TRANSACTION_STATE
+   * @example
+   * await producer.initTransactions()
+   * producer.beginTransaction()
+   * producer.send({ topic: 'out', value: 'a' }).catch(() => {}) // the commit tells
+   * await producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata())
+   * await producer.commitTransaction()
+   */
+  beginTransaction(): void {
+    this.#checkOpen()
+    this.#transactional('beginTransaction()').begin()
+  }
+
+  /**
+   * Commits offsets of a group with the transaction: reading, processing and writing become one step.
+   *
+   * @throws {TransactionError} `abortable` when the member lost its partitions or may not commit
+   */
+  async sendOffsetsToTransaction(
+    offsets: readonly CommittedOffset[],
+    group: ConsumerGroupMetadata,
+    options: TransactionOptions = {},
+  ): Promise<void> {
+    const transactions = this.#transactional('sendOffsetsToTransaction()')
+    await transactions.sendOffsets(offsets, group, this.#callOptions(options))
+  }
+
+  /**
+   * The first phase of a commit in two: writes everything and closes the transaction to records, so that only the decision
+   * is left. It can be made by this producer, or by any process with {@link KafkaProducer.resumeTransaction}, until
+   * `transactionTimeoutMs` is over. `close()` leaves a prepared transaction as it is.
+   *
+   * @returns undefined when the transaction holds nothing: it is over then
+   * @throws {TransactionError} `abortable` when something could not be written
+   */
+  async prepareTransaction(options: TransactionOptions = {}): Promise<PreparedTransaction | undefined> {
+    return this.#transactional('prepareTransaction()').prepare(this.#callOptions(options))
+  }
+
+  /**
+   * Writes everything and commits. May be called again after a timeout.
+   *
+   * @throws {TransactionError} `abortable` when something could not be written; `fatal` when this producer is fenced
+   * @throws {ClientTimeoutError} the outcome is open: call it again
+   */
+  async commitTransaction(options: TransactionOptions = {}): Promise<void> {
+    await this.#transactional('commitTransaction()').commit(this.#callOptions(options))
+  }
+
+  /** Aborts: consumers with `read_committed` never see its records. Sends under way reject. May be called again after a timeout. */
+  async abortTransaction(options: TransactionOptions = {}): Promise<void> {
+    await this.#transactional('abortTransaction()').abort(this.#callOptions(options))
+  }
+
+  /**
+   * The second phase of a commit in two, on a connection of its own: ends a transaction that was prepared, also by a
+   * process that is gone. Repeating it does no harm.
+   *
+   * @example
+   * await using transaction = KafkaProducer.resumeTransaction({ bootstrapServers }, JSON.parse(stored))
+   * await transaction.commit()
+   */
+  static resumeTransaction(options: KafkaProducerOptions, prepared: PreparedTransaction): ResumedTransaction {
+    return new ResumedTransaction(resolveProducerOptions(options), checkPrepared(prepared))
+  }
+
   /** How many partitions a topic has; creates it where the broker allows that. */
   async partitionsFor(topic: string): Promise<TopicMetadata> {
     this.#checkOpen()
@@ -115,20 +206,15 @@ export class KafkaProducer {
     }
   }
 
-  /** Flushes and disconnects. What is not written after `timeoutMs` fails. */
+  /**
+   * Flushes, aborts a transaction that is neither committed nor prepared, and disconnects. What is not written after
+   * `timeoutMs` fails; so does what waits for a cluster that cannot be reached for `closeTimeoutMs`.
+   */
   async close({ timeoutMs = Number.POSITIVE_INFINITY }: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#closing) return
     this.#closing = true
-    const { timers } = this.#options.system
-    const flushed = this.flush()
-    if (Number.isFinite(timeoutMs)) {
-      const late = new Pulse(timers)
-      void flushed.finally(() => late.notify())
-      await late.wait(timeoutMs)
-    } else await flushed
-    for (const waiting of this.#blocked.values())
-      for (const send of waiting) send.fail(new ClientClosedError('producer'))
-    this.#blocked.clear()
+    await this.#cluster.whileReachable(this.#end(), { timeoutMs, unreachableMs: this.#options.closeTimeoutMs })
+    this.#failBlocked(new ClientClosedError('producer'))
     this.#sender.close()
     this.#cluster.close()
     this.#memoryFreed.notify()
@@ -138,8 +224,16 @@ export class KafkaProducer {
     await this.close()
   }
 
+  async #end(): Promise<void> {
+    const transactions = this.#transactions
+    if (transactions?.state === 'open' || transactions?.state === 'failed') {
+      await transactions.abort(this.#callOptions({})).catch(() => {})
+    } else await this.flush()
+  }
+
   #add(send: Send): void {
     this.#checkOpen()
+    this.#transactions?.checkOpen()
     const { topic } = send
     const waiting = this.#blocked.get(topic)
     if (!waiting) {
@@ -203,7 +297,7 @@ export class KafkaProducer {
     const bytes = recordBytes(key, value, headers)
     this.#checkSize(topic, bytes)
     if (!this.#accumulator.hasRoom(bytes)) return false
-    const partition = send.partition ?? this.#choosePartition(metadata, key, value, bytes)
+    const partition = send.partition ?? this.#choice.forRecord(metadata, key, value, bytes)
     const queue = this.#accumulator.queue(topic, partition)
     const { batch, firstDelta } = this.#accumulator.append(queue, key, value, send.timestamp, headers)
     send.appended(partition, firstDelta)
@@ -213,7 +307,7 @@ export class KafkaProducer {
   }
 
   #appendColumns(send: ColumnSend, metadata: TopicMetadata): boolean {
-    send.runs ??= this.#splitByPartition(send.batch, metadata)
+    send.runs ??= this.#choice.forColumns(send.batch, metadata)
     for (let run = send.runs[0]; run; run = send.runs[0]) {
       if (!this.#appendRun(send, run)) return false
       send.runs.shift()
@@ -241,49 +335,47 @@ export class KafkaProducer {
     else if (isFirst) this.#sender.wakeAfterLinger()
   }
 
-  #splitByPartition(batch: ColumnBatch, metadata: TopicMetadata): ColumnRun[] {
-    if (batch.partition !== undefined) return [wholeRun(batch, batch.partition)]
-    if (batch.keys) return runsByKey(batch, batch.keys, metadata.partitions.length)
-    const bytes = batch.values.offsets[batch.timestamps.length] as number
-    return [wholeRun(batch, this.#stickyPartition(metadata, bytes))]
+  #failBlocked(error: Error): void {
+    for (const waiting of this.#blocked.values()) for (const send of waiting.splice(0)) send.fail(error)
   }
 
-  #choosePartition(metadata: TopicMetadata, key: Uint8Array | null, value: Uint8Array | null, bytes: number): number {
-    const { name: topic, partitions } = metadata
-    const partitionCount = partitions.length
-    if (this.#options.partitioner) {
-      const partition = this.#options.partitioner({ topic, key, value, partitionCount })
-      if (Number.isInteger(partition) && partition >= 0 && partition < partitionCount) return partition
-      throw new MillraceError('KAFKA_UNKNOWN_PARTITION', {
-        message: `The partitioner chose partition ${partition} of ${topic}, which has ${partitionCount}.`,
-        fix: `Return a whole number from 0 to ${partitionCount - 1}.`,
-      })
-    }
-    if (key !== null) return partitionForKey(key, partitionCount)
-    return this.#stickyPartition(metadata, bytes)
+  #makeNumbering() {
+    if (!this.#options.idempotent) return plainNumbering
+    return new IdempotentNumbering({
+      cluster: this.#cluster,
+      timeoutMs: this.#options.deliveryTimeoutMs,
+      wake: () => this.#sender.wake(),
+      giveUp: (error) => this.#sender.giveUp(error),
+    })
   }
 
-  #stickyPartition(metadata: TopicMetadata, bytes: number): number {
-    const { sticky, candidates } = this.#topicState(metadata)
-    const topic = metadata.name
-    const partition = sticky.next(
-      candidates,
-      (p) => this.#accumulator.waitingBatches(topic, p),
-      (p) => this.#accumulator.fitsOpenBatch(topic, p, bytes),
-    )
-    sticky.produced(bytes)
-    return partition
+  #makeTransactions(): TransactionManager | undefined {
+    const { transactionalId, transactionTimeoutMs, deliveryTimeoutMs } = this.#options
+    if (transactionalId === undefined) return undefined
+    return new TransactionManager({
+      cluster: this.#cluster,
+      transactionalId,
+      transactionTimeoutMs,
+      requestTimeMs: deliveryTimeoutMs,
+      writer: {
+        flush: () => this.flush(),
+        wake: () => this.#sender.wake(),
+        giveUp: (error) => {
+          this.#failBlocked(error)
+          this.#sender.giveUp(error)
+          this.#memoryFreed.notify()
+        },
+      },
+    })
   }
 
-  #topicState(metadata: TopicMetadata): TopicState {
-    const known = this.#topics.get(metadata.name)
-    if (known?.metadata === metadata) return known
-    const led = metadata.partitions.filter((p) => p.leader >= 0)
-    const candidates = (led.length > 0 ? led : metadata.partitions).map((p) => p.partition)
-    const sticky = known?.sticky ?? new StickyPartitioner(this.#options.system.random, this.#options.batchSize)
-    const state = { metadata, candidates, sticky }
-    this.#topics.set(metadata.name, state)
-    return state
+  #transactional(call: string): TransactionManager {
+    if (this.#transactions) return this.#transactions
+    throw notTransactional(call)
+  }
+
+  #callOptions({ timeoutMs = this.#options.maxBlockMs, signal }: TransactionOptions): TransactionCallOptions {
+    return { timeoutMs, signal }
   }
 
   #checkSize(topic: string, bytes: number): void {

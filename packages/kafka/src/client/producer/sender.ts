@@ -1,20 +1,28 @@
 import type { TimerHandle } from '@millrace/std'
-import { InitProducerId } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { BrokerConnection } from '../cluster/connection.ts'
-import { ClientClosedError, ClientTimeoutError, isRetriable, needsRefresh, ProduceError, reasonOf } from '../cluster/errors.ts'
+import {
+  ClientClosedError,
+  ClientTimeoutError,
+  isRetriable,
+  needsRefresh,
+  ProduceError,
+  reasonOf,
+} from '../cluster/errors.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { type ProduceAnswer, produce, type Sent } from './produce-exchange.ts'
-import type { ProducerBatch, ProducerIdentity } from './producer-batch.ts'
-import { backoff, retry } from '../cluster/waiting.ts'
+import type { Numbering } from './numbering.ts'
+import type { ProducerBatch } from './producer-batch.ts'
+import { backoff } from '../cluster/waiting.ts'
 
-const MAX_PRODUCER_EPOCH = 0x7fff
+/** The first pause while the transaction before is still being ended, which takes milliseconds. */
+const PREVIOUS_TRANSACTION_MS = 20
 
 export interface SenderOptions {
   cluster: Cluster
   acks: -1 | 0 | 1
-  idempotent: boolean
+  numbering: Numbering
   batchSize: number
   lingerMs: number
   maxRequestSize: number
@@ -36,8 +44,6 @@ export class Sender {
   readonly #queues = new Set<PartitionQueue>()
   readonly #inFlight = new Map<number, number>()
   readonly #connecting = new Set<number>()
-  #identity: ProducerIdentity | undefined
-  #identifying = false
   #hurried = 0
   #woken = false
   #timer: TimerHandle | undefined
@@ -83,6 +89,11 @@ export class Sender {
     return [...this.#queues].flatMap((queue) => [...queue.onWire, ...queue.waiting])
   }
 
+  /** Fails what is not on its way. */
+  giveUp(error: Error): void {
+    for (const queue of this.#queues) for (const batch of [...queue.waiting]) this.#fail(queue, batch, error)
+  }
+
   /** Fails what is not sent and takes nothing more. */
   close(): void {
     if (this.#closed) return
@@ -111,7 +122,7 @@ export class Sender {
         nextAt = Math.min(nextAt, readyAt)
         continue
       }
-      if (!this.#prepare(queue)) continue
+      if (!this.#options.numbering.prepareToSend(queue)) continue
       const leader = this.#options.cluster.metadata.partition(queue.topic, queue.partition)?.leader ?? -1
       if (leader < 0) {
         head.lastError ??= new KafkaError(ErrorCode.LEADER_NOT_AVAILABLE)
@@ -131,26 +142,6 @@ export class Sender {
     if (head.attempts > 0) return head.retryAt
     const isFull = queue.waiting.length > 1 || head.builder.sizeInBytes >= this.#options.batchSize
     return isFull || this.#hurried > 0 ? 0 : head.createdAt + this.#options.lingerMs
-  }
-
-  /** Numbering of an idempotent producer; true when the queue's first batch may leave. */
-  #prepare(queue: PartitionQueue): boolean {
-    if (!this.#options.idempotent) return true
-    if (!this.#identity) {
-      this.#identify()
-      return false
-    }
-    if (queue.needsNewEpoch && queue.onWire.size === 0) {
-      if (this.#identity.producerEpoch >= MAX_PRODUCER_EPOCH) {
-        this.#identity = undefined
-        this.#identify()
-        return false
-      }
-      this.#identity = { ...this.#identity, producerEpoch: this.#identity.producerEpoch + 1 }
-      queue.startEpoch(this.#identity)
-    }
-    queue.identity ??= this.#identity
-    return queue.mayLeave
   }
 
   #sendTo(nodeId: number, queues: readonly PartitionQueue[], now: number): void {
@@ -180,7 +171,7 @@ export class Sender {
       this.#request(nodeId, connection, sent)
       left = left.filter((queue) => {
         const head = queue.waiting[0]
-        return head !== undefined && this.#readyAt(queue, head) <= now && this.#prepare(queue)
+        return head !== undefined && this.#readyAt(queue, head) <= now && this.#options.numbering.prepareToSend(queue)
       })
     }
   }
@@ -215,8 +206,8 @@ export class Sender {
   }
 
   async #exchange(connection: BrokerConnection, sent: readonly Sent[]): Promise<void> {
-    const { cluster, acks } = this.#options
-    const answers = await produce(cluster, connection, sent, acks)
+    const { cluster, acks, numbering } = this.#options
+    const answers = await produce(cluster, connection, sent, { acks, numbering })
     sent.forEach(({ queue, batch }, i) => {
       if (answers) this.#settle(queue, batch, answers[i])
       else this.#complete(queue, batch, -1, -1)
@@ -241,22 +232,12 @@ export class Sender {
     switch (error.kafkaCode) {
       case ErrorCode.MESSAGE_TOO_LARGE:
       case ErrorCode.RECORD_LIST_TOO_LARGE:
-        if (batch.recordCount === 1) break
+        if (batch.recordCount === 1 || !this.#options.numbering.mayRetry) break
         queue.replace(batch, this.#options.split(batch))
-        return
-      case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
-        // Not the first one that is missing: an earlier batch failed and will be sent again, then this one fits.
-        if (batch.hasSequence && queue.isNextExpected(batch)) queue.needsNewEpoch = true
-        this.#retryOrFail(queue, batch, error, batch.hasSequence)
-        return
-      case ErrorCode.UNKNOWN_PRODUCER_ID:
-      case ErrorCode.INVALID_PRODUCER_EPOCH:
-        queue.needsNewEpoch = true
-        this.#retryOrFail(queue, batch, error, batch.hasSequence)
         return
     }
     if (error.needsRefresh) this.#options.cluster.requestRefresh()
-    this.#retryOrFail(queue, batch, error)
+    this.#retryOrFail(queue, batch, error, this.#options.numbering.refused(queue, batch, error))
   }
 
   #retryOrFail(queue: PartitionQueue, batch: ProducerBatch, error: Error, retriable = isRetriable(error)): void {
@@ -264,12 +245,20 @@ export class Sender {
     batch.lastError = error
     const now = this.#now()
     const inTime = now < batch.createdAt + this.#options.deliveryTimeoutMs
-    if (!retriable || !inTime || batch.attempts > this.#options.retries || this.#closed) {
+    if (
+      !retriable ||
+      !this.#options.numbering.mayRetry ||
+      !inTime ||
+      batch.attempts > this.#options.retries ||
+      this.#closed
+    ) {
       this.#fail(queue, batch, error)
       return
     }
     const { system, retryBackoffMs, retryBackoffMaxMs } = this.#options.cluster.options
-    batch.retryAt = now + backoff(system.random, batch.attempts, retryBackoffMs, retryBackoffMaxMs)
+    const isShort = error instanceof KafkaError && error.kafkaCode === ErrorCode.CONCURRENT_TRANSACTIONS
+    const pause = isShort ? Math.min(PREVIOUS_TRANSACTION_MS, retryBackoffMs) : retryBackoffMs
+    batch.retryAt = now + backoff(system.random, batch.attempts, pause, retryBackoffMaxMs)
     queue.requeue(batch)
   }
 
@@ -293,29 +282,12 @@ export class Sender {
     if (batch.hasSequence) queue.needsNewEpoch = true
     queue.remove(batch)
     const { topic, partition } = batch
-    const retriable = isRetriable(cause) || cause instanceof ClientTimeoutError
-    batch.fail(new ProduceError({ topic, partition, reason, retriable, cause }))
+    const { numbering } = this.#options
+    numbering.failed(batch, cause)
+    const isPassing = isRetriable(cause) || cause instanceof ClientTimeoutError
+    const verdict = isPassing && numbering.transactionalId === null ? 'retriable' : numbering.failureVerdict
+    batch.fail(new ProduceError({ topic, partition, reason, verdict, cause }))
     this.#options.onFinished(batch)
-  }
-
-  /** Asks for a producer id, which any broker gives. */
-  #identify(): void {
-    if (this.#identifying) return
-    this.#identifying = true
-    const { cluster, deliveryTimeoutMs } = this.#options
-    const request = { transactionalId: null, transactionTimeoutMs: 0x7fff_ffff }
-    retry({ ...cluster.retryOptions('Getting a producer id'), timeoutMs: deliveryTimeoutMs }, async () => {
-      const response = await cluster.sendToAny(InitProducerId, request)
-      if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode, 'Getting a producer id')
-      this.#identity = { producerId: response.producerId, producerEpoch: response.producerEpoch }
-    })
-      .catch((error: Error) => {
-        for (const queue of this.#queues) for (const batch of [...queue.waiting]) this.#fail(queue, batch, error)
-      })
-      .finally(() => {
-        this.#identifying = false
-        this.wake()
-      })
   }
 
   #now(): number {

@@ -1,0 +1,323 @@
+import { sleep } from '@millrace/std'
+import type { Cluster } from '../cluster/cluster.ts'
+import { ClientTimeoutError } from '../cluster/errors.ts'
+import { timedOut } from '../cluster/waiting.ts'
+import type { CommittedOffset, ConsumerGroupMetadata } from '../group/group-coordinator.ts'
+import type { Numbering } from '../producer/numbering.ts'
+import type { PartitionQueue } from '../producer/partition-queue.ts'
+import type { ProducerBatch, ProducerIdentity } from '../producer/producer-batch.ts'
+import type { PreparedTransaction } from './prepared-transaction.ts'
+import { abortableError, fatalError, judge, outOfTurn } from './transaction-errors.ts'
+import { type TransactionCallOptions, TransactionRequests, type TransactionVersion } from './transaction-requests.ts'
+import { nextState, type TransactionState } from './transaction-state.ts'
+
+/** What the manager asks of the producer that it belongs to. */
+export interface TransactionalWriter {
+  /** Resolves when everything that was added is written or given up. */
+  flush(): Promise<void>
+  /** Fails what has not left yet; what is on its way is not sent again. */
+  giveUp(error: Error): void
+  /** Batches may leave now. */
+  wake(): void
+}
+
+/** The last version of Produce that means transactions v1: from 12 on a broker adds partitions by itself (KIP-890). */
+const LAST_V1_PRODUCE = 11
+
+/**
+ * The transactions of one producer: its state, the partitions that are in the transaction, and under which id and epoch
+ * batches leave.
+ */
+export class TransactionManager implements Numbering {
+  readonly transactionalId: string
+  readonly #requests: TransactionRequests
+  readonly #cluster: Cluster
+  readonly #transactionTimeoutMs: number
+  readonly #requestTimeMs: number
+  readonly #writer: TransactionalWriter
+  #state: TransactionState = 'uninitialized'
+  #identity: ProducerIdentity | undefined
+  /** What made the state `failed` or `fatal`. */
+  #error: Error | undefined
+  #version: TransactionVersion = 1
+  /** Written to in this transaction. */
+  readonly #partitions = new Set<PartitionQueue>()
+  /** Transactions v1: to be announced, and being announced. */
+  readonly #unannounced = new Set<PartitionQueue>()
+  #announcing: Promise<void> | undefined
+  #hasOffsets = false
+  /** The numbers that follow would leave a gap. */
+  #needsNewEpoch = false
+
+  constructor(options: {
+    cluster: Cluster
+    transactionalId: string
+    transactionTimeoutMs: number
+    /** For requests that nobody waits for. */
+    requestTimeMs: number
+    writer: TransactionalWriter
+  }) {
+    this.transactionalId = options.transactionalId
+    this.#cluster = options.cluster
+    this.#transactionTimeoutMs = options.transactionTimeoutMs
+    this.#requestTimeMs = options.requestTimeMs
+    this.#writer = options.writer
+    this.#requests = new TransactionRequests(options.cluster, options.transactionalId)
+  }
+
+  get state(): TransactionState {
+    return this.#state
+  }
+
+  get maxProduceVersion(): number | undefined {
+    return this.#version === 1 ? LAST_V1_PRODUCE : undefined
+  }
+
+  async initialize(options: TransactionCallOptions): Promise<void> {
+    this.#require('initTransactions()', 'uninitialized')
+    this.#to('initializing')
+    try {
+      const identity = await this.#requests.initialize(this.#transactionTimeoutMs, undefined, options)
+      this.#setIdentity(identity)
+      this.#to('ready')
+    } catch (error) {
+      if (error instanceof ClientTimeoutError || options.signal?.aborted) {
+        this.#to('uninitialized')
+        throw error
+      }
+      throw this.#failFatally(error)
+    }
+  }
+
+  begin(): void {
+    this.#require('beginTransaction()', 'ready')
+    this.#version = this.#requests.version
+    this.#to('open')
+  }
+
+  /** To be called for each record before it is added. @throws {TransactionError} */
+  checkOpen(): void {
+    if (this.#state !== 'open') this.#refuse('send()')
+  }
+
+  async sendOffsets(
+    offsets: readonly CommittedOffset[],
+    group: ConsumerGroupMetadata,
+    options: TransactionCallOptions,
+  ): Promise<void> {
+    this.#require('sendOffsetsToTransaction()', 'open')
+    if (offsets.length === 0) return
+    this.#hasOffsets = true
+    try {
+      await this.#requests.commitOffsets(this.#currentIdentity(), offsets, group, this.#version, options)
+    } catch (error) {
+      throw this.#fail(error, 'coordinator')
+    }
+  }
+
+  /** Undefined when the transaction holds nothing: then it is over. */
+  async prepare(options: TransactionCallOptions): Promise<PreparedTransaction | undefined> {
+    this.#require('prepareTransaction()', 'open')
+    await this.#flushed('Preparing a transaction', options)
+    if (this.#state !== 'open') throw this.#error
+    if (this.#isEmpty) {
+      this.#finish()
+      return undefined
+    }
+    this.#to('prepared')
+    const { producerId, producerEpoch } = this.#currentIdentity()
+    return { transactionalId: this.transactionalId, producerId, producerEpoch, transactionVersion: this.#version }
+  }
+
+  async commit(options: TransactionCallOptions): Promise<void> {
+    this.#require('commitTransaction()', 'open', 'prepared', 'committing')
+    if (this.#state !== 'committing') this.#to('committing')
+    await this.#flushed('Committing a transaction', options)
+    // What is written last may be what fails.
+    if (this.#state !== 'committing') throw this.#error
+    await this.#end('commit', options)
+  }
+
+  async abort(options: TransactionCallOptions): Promise<void> {
+    this.#require('abortTransaction()', 'open', 'prepared', 'failed', 'aborting')
+    if (this.#state !== 'aborting') this.#to('aborting')
+    const { transactionalId } = this
+    this.#writer.giveUp(abortableError(transactionalId, new Error('it is being aborted')))
+    // What is on its way must be decided first: a marker that overtakes it would leave it for the next transaction.
+    await this.#flushed('Aborting a transaction', options)
+    await this.#end('abort', options)
+  }
+
+  prepareToSend(queue: PartitionQueue): boolean {
+    if (this.#state !== 'open' && this.#state !== 'committing') return false
+    if (!this.#partitions.has(queue)) {
+      if (this.#version === 1) {
+        this.#unannounced.add(queue)
+        this.#announce()
+        return false
+      }
+      this.#partitions.add(queue)
+    }
+    if (queue.identity !== this.#identity) queue.startEpoch(this.#currentIdentity())
+    return queue.mayLeave
+  }
+
+  get mayRetry(): boolean {
+    return this.#state === 'open' || this.#state === 'committing'
+  }
+
+  refused(queue: PartitionQueue, batch: ProducerBatch, error: Error): boolean {
+    const verdict = judge(error, 'leader')
+    // Not the first one that is missing: an earlier batch failed and will be sent again, then this one fits.
+    if (verdict === 'abortableWithNewEpoch') return batch.hasSequence && !queue.isNextExpected(batch)
+    return verdict === 'retry'
+  }
+
+  failed(batch: ProducerBatch, cause: Error): void {
+    if (batch.hasSequence) this.#needsNewEpoch = true
+    if (this.mayRetry) this.#fail(cause, 'leader')
+  }
+
+  get failureVerdict(): 'abortable' | 'final' {
+    return this.#state === 'fatal' ? 'final' : 'abortable'
+  }
+
+  get #isEmpty(): boolean {
+    return this.#partitions.size === 0 && !this.#hasOffsets
+  }
+
+  async #end(decision: 'commit' | 'abort', options: TransactionCallOptions): Promise<void> {
+    try {
+      if (!this.#isEmpty) {
+        const next = await this.#requests.end(this.#currentIdentity(), decision, this.#version, options)
+        if (this.#version === 2) {
+          this.#hasOffsets = false
+          this.#partitions.clear()
+          this.#setIdentity(next)
+        }
+      }
+      await this.#raiseEpochIfNeeded(options)
+    } catch (error) {
+      if (error instanceof ClientTimeoutError || options.signal?.aborted) throw error
+      const verdict = judge(error, 'coordinator')
+      if (verdict === 'fatal') throw this.#failFatally(error)
+      if (decision === 'commit') throw this.#fail(error, 'coordinator')
+      // The coordinator knows nothing that could be aborted: the new epoch is all that is needed.
+      this.#needsNewEpoch = true
+      this.#version = 1
+      this.#hasOffsets = false
+      this.#partitions.clear()
+      await this.#raiseEpochIfNeeded(options).catch((failure) => {
+        throw failure instanceof ClientTimeoutError ? failure : this.#failFatally(failure)
+      })
+    }
+    this.#finish()
+  }
+
+  /** With v2 the coordinator has done it. Also needed by whoever changes from v1 to v2. */
+  async #raiseEpochIfNeeded(options: TransactionCallOptions): Promise<void> {
+    const isRaised = this.#version === 2
+    const isUpgrade = this.#version === 1 && this.#requests.version === 2
+    if (isRaised || !(this.#needsNewEpoch || isUpgrade)) return
+    this.#setIdentity(await this.#requests.initialize(this.#transactionTimeoutMs, this.#currentIdentity(), options))
+  }
+
+  #finish(): void {
+    this.#partitions.clear()
+    this.#unannounced.clear()
+    this.#hasOffsets = false
+    this.#needsNewEpoch = false
+    this.#error = undefined
+    this.#to('ready')
+  }
+
+  /** Tells the coordinator of partitions that are about to be written to; more that come meanwhile follow. */
+  #announce(): void {
+    if (this.#announcing) return
+    const queues = [...this.#unannounced]
+    if (queues.length === 0) return
+    const options = { timeoutMs: this.#requestTimeMs }
+    this.#announcing = this.#requests
+      .addPartitions(this.#currentIdentity(), queues, options)
+      .then(
+        () => {
+          for (const queue of queues) {
+            this.#unannounced.delete(queue)
+            this.#partitions.add(queue)
+          }
+        },
+        (error) => {
+          // Some may have been added.
+          for (const queue of queues) this.#partitions.add(queue)
+          this.#unannounced.clear()
+          if (this.mayRetry) this.#fail(error, 'coordinator')
+        },
+      )
+      .finally(() => {
+        this.#announcing = undefined
+        this.#writer.wake()
+      })
+  }
+
+  /** Waits until nothing is on its way. */
+  async #flushed(what: string, options: TransactionCallOptions): Promise<void> {
+    const { timers } = this.#cluster.options.system
+    const done = new AbortController()
+    const flush = async () => {
+      await this.#writer.flush()
+      await this.#announcing
+    }
+    const late = sleep(timers, options.timeoutMs, done.signal).then(
+      () => {
+        throw timedOut(what, options.timeoutMs)
+      },
+      () => {},
+    )
+    try {
+      await Promise.race([flush(), late])
+    } finally {
+      done.abort()
+    }
+  }
+
+  /** The transaction or the producer is done for; returns what to throw. */
+  #fail(cause: unknown, source: 'leader' | 'coordinator'): Error {
+    const verdict = judge(cause, source)
+    if (verdict === 'fatal') return this.#failFatally(cause)
+    if (verdict === 'abortableWithNewEpoch') this.#needsNewEpoch = true
+    if (this.#state === 'failed' || this.#state === 'aborting') return this.#error ?? (cause as Error)
+    this.#error = abortableError(this.transactionalId, cause)
+    this.#to('failed')
+    this.#writer.giveUp(this.#error)
+    return this.#error
+  }
+
+  #failFatally(cause: unknown): Error {
+    if (this.#state === 'fatal') return this.#error as Error
+    this.#error = fatalError(this.transactionalId, cause)
+    this.#to('fatal')
+    this.#writer.giveUp(this.#error)
+    return this.#error
+  }
+
+  #setIdentity({ producerId, producerEpoch }: ProducerIdentity): void {
+    this.#identity = { producerId, producerEpoch, transactional: true }
+  }
+
+  #currentIdentity(): ProducerIdentity {
+    return this.#identity as ProducerIdentity
+  }
+
+  #require(call: string, ...states: TransactionState[]): void {
+    if (!states.includes(this.#state)) this.#refuse(call)
+  }
+
+  #refuse(call: string): never {
+    if (this.#state === 'fatal' || this.#state === 'failed') throw this.#error
+    throw outOfTurn(call, this.#state)
+  }
+
+  #to(state: TransactionState): void {
+    this.#state = nextState(this.#state, state)
+  }
+}
