@@ -16,8 +16,9 @@ export type TransactionLogKeyInput = StructInputOf<typeof TransactionLogKey>
 
 /**
  * The state of a transactional id. `transactionStatus`: 0 Empty, 1 Ongoing, 2 PrepareCommit, 3 PrepareAbort, 4 CompleteCommit,
- * 5 CompleteAbort, 6 Dead, 7 PrepareEpochFence. `transactionPartitions` is null when there is no transaction; timestamps that are
- * not known are -1.
+ * 5 CompleteAbort, 6 Dead, 7 PrepareEpochFence. `transactionPartitions` is null in the state Empty, and empty once all
+ * markers are written; timestamps that are not known are -1. As soon as a transaction v2 is prepared, `producerEpoch` is the next
+ * one.
  *
  * Kafka writes version 0 where the feature `transaction.version` is 0, otherwise 1: flexible, with what transactions v2 need to
  * recognise a repeated EndTxn (KIP-890). Version 1 is the last: newer fields are tagged (KIP-915).
