@@ -97,7 +97,8 @@ export class HandlerRegistry {
 
 /** What clients are told: a range may be wider than what is served where old clients need it to be (KAFKA-18659). */
 export function advertisedVersions({ api, versions }: Registration): Versions {
-  return [Math.min(versions[0], api.advertisedVersions[0]), versions[1]]
+  const [first, last] = versions
+  return [first === api.versions[0] ? api.advertisedVersions[0] : first, last]
 }
 
 /** Thrown by a handler when the whole request is to be answered with this error; it is no defect, so it is not logged. */

@@ -1,4 +1,4 @@
-import type { Api, RequestInputOf } from '@millrace/kafka'
+import { type Api, apis, type RequestInputOf } from '@millrace/kafka'
 import { batchOf } from './raw-client.ts'
 
 const noBytes = new Uint8Array(0)
@@ -114,6 +114,9 @@ const requests: Record<string, (version: number) => object> = {
     ...(version >= 2 ? { includeFencedBrokers: false } : {}),
   }),
 }
+
+/** The APIs that there is a request of. */
+export const apisWithRequest: readonly Api[] = apis.filter(({ name }) => name in requests)
 
 /** A request that makes the handler of its API do all it does, as far as the version carries it. */
 export function requestOf(api: Api, version: number): RequestInputOf<Api> {
