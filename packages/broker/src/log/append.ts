@@ -20,16 +20,22 @@ import {
 } from '@millrace/kafka'
 import type { LogConfig } from './log-config.ts'
 
+/**
+ * `client`: from outside, all rules apply. `coordinator`: the broker's own records, sound by construction; they need no
+ * sequence numbers.
+ */
+export type AppendOrigin = 'client' | 'coordinator'
+
 export interface AppendOptions {
   /** Stamped into the batch. */
   readonly leaderEpoch: number
-  /** `client` (default): from outside, all rules apply. `coordinator`: the broker's own records, sound by construction. */
-  readonly origin?: 'client' | 'coordinator'
+  /** `client` by default. */
+  readonly origin?: AppendOrigin
   /**
-   * The memory of the batches is handed over and will not be written again: the log keeps large ones for consumers at
-   * its tail without a copy. Without it only small ones are kept (copied).
+   * What the transaction of the batches is under, 0 by default. From 2 on (KIP-890) an epoch belongs to one transaction: the
+   * first batch that a partition gets of it has sequence 0, and its marker the epoch after it.
    */
-  readonly owned?: boolean
+  readonly transactionVersion?: number
 }
 
 /** What became of a batch. Offsets are -1 when it was rejected. */
@@ -60,7 +66,7 @@ export function checkRecords(
   start: number,
   end: number,
   config: LogConfig,
-  origin: 'client' | 'coordinator',
+  origin: AppendOrigin,
   now: number,
 ): AppendResult | undefined {
   const check = validateBatch(bytes, start, end)
@@ -94,8 +100,8 @@ function checkClientRecords(bytes: Uint8Array, at: number, config: LogConfig, no
     return rejected(ErrorCode.INVALID_RECORD, `The record count ${count} and the offsets of the batch do not agree.`)
   }
   if (isControl(bytes, at)) return rejected(ErrorCode.INVALID_RECORD, 'Clients do not write control records.')
-  if (isTransactional(bytes, at)) {
-    return rejected(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'Transactions are not served.')
+  if (isTransactional(bytes, at) && producerId(bytes, at) === NO_PRODUCER_ID) {
+    return rejected(ErrorCode.INVALID_RECORD, 'A transactional batch needs a producer id.')
   }
   if (producerId(bytes, at) !== NO_PRODUCER_ID && baseSequence(bytes, at) < 0) {
     return rejected(ErrorCode.INVALID_RECORD, 'A batch with a producer id needs a sequence number.')

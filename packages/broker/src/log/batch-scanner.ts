@@ -69,6 +69,11 @@ export class BatchScanner {
     return BatchCheck.ok
   }
 
+  /** Sees to it that the whole current batch is in {@link bytes} at {@link at}, not only its header. */
+  loadBatch(): void {
+    this.#load(this.size)
+  }
+
   /** The next batch will be looked for at `position`. */
   seek(position: number): void {
     this.position = position

@@ -111,7 +111,9 @@ export class LogAppender {
       offset = last + 1
     }
     if (pending > 0) this.#write(run, first, next, options)
-    this.#producers.commit()
+    for (const transaction of this.#producers.commit()) {
+      if (transaction.isAborted) this.#segments.active.noteAborted(transaction)
+    }
     return next
   }
 
@@ -141,7 +143,7 @@ export class LogAppender {
     }
     this.#epochs.assign(options.leaderEpoch, before)
     this.endOffset = active.endOffset
-    for (const part of parts) this.#cache.append(part, options.owned ?? false)
+    for (const part of parts) this.#cache.append(part)
   }
 
   /** Why the batch may not be appended, or where it is already; undefined when it may. */
@@ -152,10 +154,10 @@ export class LogAppender {
       return refusal
     }
     if (producerId(bytes, start) === NO_PRODUCER_ID) return undefined
-    const errorCode = this.#producers.check(bytes, start)
+    const errorCode = this.#producers.check(bytes, start, options.origin, options.transactionVersion)
     if (errorCode !== ErrorCode.NONE) {
       this.#metrics.rejectedBatches++
-      return rejected(errorCode, this.#producers.describe(bytes, start))
+      return rejected(errorCode, this.#producers.describe(bytes, start, errorCode))
     }
     const duplicate = this.#producers.duplicateOffset
     if (duplicate < 0) return undefined

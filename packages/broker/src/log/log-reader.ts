@@ -5,10 +5,15 @@ import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
 import type { TailCache } from './tail-cache.ts'
 
+/** What a consumer sees of transactions (`isolation.level`): all of their records, or those that are decided. */
+export type Isolation = 'read_uncommitted' | 'read_committed'
+
 export interface ReadOptions {
   /** Return the first batch even when it is larger than `maxBytes` (default true), so that a consumer gets on. */
   readonly minOneBatch?: boolean
-  /** Only batches below this offset; the high watermark by default. */
+  /** `read_committed`: only batches below the last stable offset. `read_uncommitted` by default. */
+  readonly isolation?: Isolation
+  /** Only batches below this offset; by default what the isolation allows, the high watermark or the last stable offset. */
   readonly upTo?: number
   /** Gives the memory to read into, of at least the size asked for. By default it is newly allocated. */
   readonly allocate?: (bytes: number) => Uint8Array

@@ -9,6 +9,7 @@ import { writeQuarantine } from './quarantine.ts'
 import type { Segment } from './segment.ts'
 import { type RecoveryResult, recoverSegment } from './segment-recovery.ts'
 import { isOutOfRoom } from './storage-error.ts'
+import { TransactionIndex } from './transaction-index.ts'
 
 /** Bytes copied at once when a torn end is saved. */
 const copyBytes = 1024 * 1024
@@ -81,6 +82,7 @@ export class LogRecovery {
     const { producers, snapshots } = this.#state
     const { segment, fileSize } = openSegment(this.#options, base)
     segment.startIndexes()
+    segment.restoreTransactionIndex(new TransactionIndex())
     const result = recoverSegment(segment, fileSize, {
       sealedAt: nextBase !== undefined && snapshots.has(nextBase) ? nextBase : undefined,
       recoveryPoint,
@@ -88,7 +90,9 @@ export class LogRecovery {
       onBatch: (scan) => {
         segment.noteBatch(scan.bytes, scan.at, scan.position, scan.size, config.indexIntervalBytes)
         this.#noteEpoch(partitionLeaderEpoch(scan.bytes, scan.at), baseOffset(scan.bytes, scan.at))
-        if (producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) producers.update(scan.bytes, scan.at, now)
+        if (producerId(scan.bytes, scan.at) === NO_PRODUCER_ID) return
+        const completed = producers.update(scan.bytes, scan.at, now)
+        if (completed?.isAborted) segment.noteAborted(completed)
       },
     })
     this.#scannedBytes += fileSize
@@ -113,11 +117,7 @@ export class LogRecovery {
     const snapshot = segmentFile(folder, nextBase, LogSuffix.snapshot)
     writeFile(fileSystem, snapshot, encodeProducerSnapshot(this.#state.producers))
     this.#state.snapshots.add(nextBase)
-    for (const path of [
-      segmentFile(folder, segment.baseOffset, LogSuffix.offsetIndex),
-      segmentFile(folder, segment.baseOffset, LogSuffix.timeIndex),
-      snapshot,
-    ]) {
+    for (const path of [...segment.indexFiles(), snapshot]) {
       const handle = fileSystem.open(path, 'write')
       try {
         handle.syncNow()

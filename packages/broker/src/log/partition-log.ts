@@ -8,21 +8,25 @@ import type { EpochEndOffset, EpochEntry, LeaderEpochs } from './leader-epochs.t
 import { type AppendHost, LogAppender } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogEvent, type LogMetrics, newLogMetrics } from './log-event.ts'
+import { encodeEndTxnMarker, type EndTxnMarker } from './end-txn-marker.ts'
 import { type FlushHost, LogFlusher } from './log-flusher.ts'
 import { loadLog } from './log-loader.ts'
 import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
 import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
-import { failedRead, LogReader, type ReadOptions, type ReadResult } from './log-reader.ts'
+import { failedRead, type Isolation, type ReadOptions, type ReadResult } from './log-reader.ts'
 import { LogSuffix } from './log-files.ts'
-import { lookUpOffset, type TimestampOffset } from './offset-lookup.ts'
+import { LogView, type ViewHost } from './log-view.ts'
+import type { TimestampOffset } from './offset-lookup.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
-import type { ProducerEntry, ProducerState } from './producer-state.ts'
+import type { ProducerEntry } from './producer-entry.ts'
+import type { ProducerDescription, ProducerState } from './producer-state.ts'
 import type { DeletionScope } from './retention.ts'
 import { Segment, type SegmentHome } from './segment.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { SegmentList } from './segment-list.ts'
 import { isOutOfRoom } from './storage-error.ts'
 import { TailCache } from './tail-cache.ts'
+import type { AbortedTransaction, TransactionIndex } from './transaction-index.ts'
 
 /** `offline`: a write or sync failed; nothing is taken or acknowledged any more. */
 export type LogState = 'online' | 'offline' | 'closed'
@@ -37,7 +41,7 @@ export type LogState = 'online' | 'offline' | 'closed'
  * const result = log.append(records, { leaderEpoch: 0 })
  * if (result.errorCode === ErrorCode.NONE) log.whenFlushed(result.lastOffset + 1, reply)
  */
-export class PartitionLog implements FlushHost, AppendHost, TrimHost {
+export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   readonly topic: string
   readonly partition: number
   readonly folder: string
@@ -49,7 +53,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   readonly #producers: ProducerState
   readonly #epochs: LeaderEpochs
   readonly #cache: TailCache
-  readonly #reader: LogReader
+  readonly #view: LogView
   readonly #appender: LogAppender
   readonly #flusher: LogFlusher
   readonly #trimmer: LogTrimmer
@@ -86,12 +90,16 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     this.#epochs = loaded.epochs
     this.#changed = !loaded.clean
     this.#cache = new TailCache(options.tailBudget)
-    this.#reader = new LogReader({
+    this.#view = new LogView({
+      host: this,
+      home: options.home,
       segments: this.#segments,
+      transactions: this.#producers.transactions,
+      epochs: this.#epochs,
+      snapshots: loaded.snapshots,
       cache: this.#cache,
       metrics: this.metrics,
       report: (event) => this.#report(event),
-      mayHaveGaps: () => this.mayHaveGaps,
     })
     this.#files = new SegmentFiles({ home: options.home, timers: options.timers, snapshots: loaded.snapshots })
     this.#trimmer = new LogTrimmer({
@@ -133,6 +141,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
 
   /** Takes effect with the next append, roll or retention run. */
   set config(config: LogConfig) {
+    this.#view.keepShown()
     this.#config = config
     if (config.flush === 'sync') this.#flusher.requestIfOlder(0, this.#clock.now())
   }
@@ -149,7 +158,15 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
 
   /** Consumers see what is below: what is flushed, or with `flush: 'none'` all. */
   get highWatermark(): number {
-    return this.#config.flush === 'sync' ? this.#flusher.flushedOffset : this.endOffset
+    return this.#view.highWatermark
+  }
+
+  /**
+   * Consumers of `read_committed` see what is below: neither open transactions nor those whose markers are not below the
+   * high watermark yet. Never beyond the high watermark.
+   */
+  get lastStableOffset(): number {
+    return this.#view.lastStableOffset
   }
 
   /** All below is on the device. */
@@ -183,9 +200,18 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     return this.#epochs.entries
   }
 
-  /** Idempotent producers that are remembered. */
+  /** Idempotent and transactional producers that are remembered. */
   get producerCount(): number {
     return this.#producers.size
+  }
+
+  producers(): Iterable<ProducerDescription> {
+    return this.#producers.describeAll()
+  }
+
+  /** Has the producer a transaction here that is open, in this epoch? */
+  hasOngoingTransaction(producerId: number, producerEpoch: number): boolean {
+    return this.#producers.hasOngoingTransaction(producerId, producerEpoch)
   }
 
   /**
@@ -217,10 +243,28 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     if (this.endOffset > before) this.#appended(now)
   }
 
+  /**
+   * Ends the producer's transaction in this partition: appends a control batch, as {@link append} does. A marker for a
+   * producer without a transaction here is written as well and moves its epoch on. INVALID_PRODUCER_EPOCH when it is of an
+   * older epoch (KIP-890: or would end the next transaction), TRANSACTION_COORDINATOR_FENCED when of an older coordinator.
+   */
+  appendEndTxnMarker(marker: EndTxnMarker): AppendResult {
+    const leaderEpoch = Math.max(0, this.#epochs.latestEpoch)
+    const { transactionVersion } = marker
+    const batch = encodeEndTxnMarker(marker, this.#clock.now())
+    return this.append(batch, { leaderEpoch, origin: 'coordinator', transactionVersion })
+  }
+
   #appended(now: number): void {
     this.#changed = true
     this.#flusher.appended(now)
-    if (this.#config.flush === 'none') this.#listener.highWatermarkAdvanced?.(this)
+    if (this.#config.flush !== 'sync') this.#advanced()
+  }
+
+  #advanced(): void {
+    // What consumers can see now need not be kept in mind as undecided, though nobody may ever ask.
+    this.#producers.transactions.firstUnstableOffset(this.highWatermark)
+    this.#listener.highWatermarkAdvanced?.(this)
   }
 
   /**
@@ -247,29 +291,31 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   }
 
   /**
-   * Whole batches from the one that contains `offset`, at most `maxBytes`, below the high watermark. OFFSET_OUT_OF_RANGE
-   * outside of the log; CORRUPT_MESSAGE where the log is damaged; KAFKA_STORAGE_ERROR where the file cannot be read.
+   * Whole batches from the one that contains `offset`, at most `maxBytes`, below what the isolation allows to see.
+   * OFFSET_OUT_OF_RANGE outside of the log; CORRUPT_MESSAGE where the log is damaged; KAFKA_STORAGE_ERROR where the file
+   * cannot be read.
    */
   read(offset: number, maxBytes: number, options: ReadOptions = {}): ReadResult {
     if (this.#state === 'closed') return failedRead(ErrorCode.KAFKA_STORAGE_ERROR)
-    if (offset < this.logStartOffset || offset > this.endOffset) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE)
-    return this.#reader.read(offset, maxBytes, Math.min(options.upTo ?? this.highWatermark, this.endOffset), options)
+    return this.#view.read(offset, maxBytes, options)
   }
 
   /** About how many bytes {@link read} would find from `offset` on, if it were not limited; it may stop counting at `enough`. */
-  bytesFrom(offset: number, enough: number): number {
-    return this.#reader.count(offset, this.highWatermark, enough)
+  bytesFrom(offset: number, enough: number, isolation?: Isolation): number {
+    return this.#view.bytesFrom(offset, enough, isolation)
   }
 
-  /** ListOffsets: see {@link lookUpOffset}. */
-  offsetForTimestamp(timestamp: number): TimestampOffset {
-    const { highWatermark, logStartOffset } = this
-    try {
-      return lookUpOffset(timestamp, { segments: this.#segments, epochs: this.#epochs, logStartOffset, highWatermark })
-    } catch (cause) {
-      this.#reader.failed(this.folder, logStartOffset, cause)
-      return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, offset: -1, timestamp: -1, leaderEpoch: -1 }
-    }
+  /**
+   * The aborted transactions with records or their marker in the offsets [from, to), in the order of their markers: what a
+   * consumer of `read_committed` must pass over in what it reads there. Throws what the file system throws.
+   */
+  abortedTransactions(from: number, to: number): readonly AbortedTransaction[] {
+    return this.#view.abortedTransactions(from, to)
+  }
+
+  /** ListOffsets: see `lookUpOffset`. */
+  offsetForTimestamp(timestamp: number, isolation?: Isolation): TimestampOffset {
+    return this.#view.offsetForTimestamp(timestamp, isolation)
   }
 
   /** OffsetForLeaderEpoch: the largest epoch up to `epoch` and its end; -1, -1 when unknown. */
@@ -285,8 +331,11 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     if (this.#state !== 'online') return ErrorCode.KAFKA_STORAGE_ERROR
     const target = offset === -1 ? this.highWatermark : offset
     if (target < 0 || target > this.highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
+    const stable = this.lastStableOffset
     this.#trimmer.moveStartTo(target)
     this.#deleteOldSegments('start')
+    // A transaction that is open since before the new start no longer holds consumers back before it.
+    if (this.lastStableOffset !== stable) this.#advanced()
     return ErrorCode.NONE
   }
 
@@ -321,7 +370,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
     this.#appender.endOffset = this.#trimmer.truncateTo(offset, this.#clock.now())
     this.#changed = true
     this.#cache.clear()
-    this.#reader.forgetPlaces()
+    this.#view.truncated(this.endOffset)
     this.#flusher.truncated(this.endOffset)
     await this.#flusher.flush()
   }
@@ -350,8 +399,13 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   }
 
   /** For the cleaner: the producers that are remembered. */
-  get producers(): Iterable<ProducerEntry> {
+  get producerEntries(): Iterable<ProducerEntry> {
     return this.#producers.entries()
+  }
+
+  /** For the cleaner: the aborted transactions whose markers are in the segment. Throws what the file system throws. */
+  transactionIndexOf(segment: Segment): TransactionIndex {
+    return this.#view.transactionIndexOf(segment)
   }
 
   /**
@@ -378,7 +432,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
       this.writeFailed(cause as Error)
       throw cause
     }
-    this.#reader.forgetPlaces()
+    this.#view.forgetPlaces()
     this.#cache.clear()
     await fileSystem.syncDirectory(folder)
     return true
@@ -433,7 +487,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost {
   /** For {@link LogFlusher}. */
   afterFlush(): void {
     this.metrics.flushes++
-    if (this.#config.flush === 'sync') this.#listener.highWatermarkAdvanced?.(this)
+    if (this.#config.flush === 'sync') this.#advanced()
   }
 
   /** For {@link LogFlusher}: the data may or may not be on the device, and trying again would not tell. */

@@ -1,6 +1,16 @@
-import { BatchCheck, baseOffset, lastOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
+import {
+  BatchCheck,
+  baseOffset,
+  isControl,
+  lastOffset,
+  NO_PRODUCER_ID,
+  partitionLeaderEpoch,
+  producerId,
+} from '@millrace/kafka'
+import type { BatchScanner } from './batch-scanner.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
+import type { CompletedTransaction } from './ongoing-transactions.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
 import type { Segment, SegmentHome } from './segment.ts'
@@ -43,10 +53,19 @@ export function replayProducers(options: ReplayOptions): void {
       const offset = baseOffset(scan.bytes, scan.at)
       if (lastOffset(scan.bytes, scan.at) >= upTo) break
       epochs?.assign(partitionLeaderEpoch(scan.bytes, scan.at), offset)
-      if (offset >= from && producerId(scan.bytes, scan.at) !== NO_PRODUCER_ID) {
-        producers.update(scan.bytes, scan.at, now)
-      }
+      if (offset >= from) replayBatch(scan, producers, now)
     }
     if (segment !== segments.at(-1)) segment.close()
   }
+}
+
+/** Brings the producers to the state after the current batch of a scan. Answers the transaction that it ends, if any. */
+export function replayBatch(
+  scan: BatchScanner,
+  producers: ProducerState,
+  now: number,
+): CompletedTransaction | undefined {
+  if (producerId(scan.bytes, scan.at) === NO_PRODUCER_ID) return undefined
+  if (isControl(scan.bytes, scan.at)) scan.loadBatch()
+  return producers.update(scan.bytes, scan.at, now)
 }

@@ -1,5 +1,6 @@
 import { crc32c, readInt16, readInt32, readInt64, writeInt16, writeInt32, writeInt64 } from '@millrace/kafka'
-import { ProducerEntry, type ProducerState } from './producer-state.ts'
+import { ProducerEntry } from './producer-entry.ts'
+import type { ProducerState } from './producer-state.ts'
 
 /**
  * The `.snapshot` file: a partition's producers as of the offset in its name (Kafka's `ProducerStateManager`, version 1).
@@ -24,7 +25,7 @@ export function encodeProducerSnapshot(state: ProducerState): Uint8Array {
     writeInt32(bytes, at + 22, entry.count === 0 ? 0 : entry.lastOffset - entry.firstOffset)
     writeInt64(bytes, at + 26, entry.lastAppended)
     writeInt32(bytes, at + 34, entry.coordinatorEpoch)
-    writeInt64(bytes, at + 38, -1)
+    writeInt64(bytes, at + 38, entry.currentTxnFirstOffset)
     at += entryBytes
   }
   writeInt32(bytes, 2, crc32c(bytes, 6))
@@ -43,8 +44,11 @@ export function decodeProducerSnapshot(bytes: Uint8Array, state: ProducerState):
     const lastSequence = readInt32(bytes, at + 10)
     const lastOffset = readInt64(bytes, at + 14)
     const delta = readInt32(bytes, at + 22)
-    if (lastSequence >= 0) {
-      entry.add((lastSequence - delta) & 0x7fff_ffff, lastSequence, lastOffset - delta, lastOffset)
+    entry.currentTxnFirstOffset = readInt64(bytes, at + 38)
+    if (lastOffset >= 0) {
+      // Coordinators append without sequence numbers.
+      const firstSequence = lastSequence < 0 ? lastSequence : (lastSequence - delta) & 0x7fff_ffff
+      entry.add(firstSequence, lastSequence, lastOffset - delta, lastOffset)
     }
     state.restore(entry)
   }

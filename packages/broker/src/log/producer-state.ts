@@ -1,104 +1,52 @@
 import {
   ErrorCode,
   baseSequence,
+  isControl,
+  isTransactional,
   lastOffset,
   lastOffsetDelta,
   lastSequence,
+  maxTimestamp,
   NO_PRODUCER_EPOCH,
-  NO_SEQUENCE,
   producerEpoch,
   producerId,
 } from '@millrace/kafka'
+import type { AppendOrigin } from './append.ts'
+import { readEndTxnMarker } from './end-txn-marker.ts'
+import { type CompletedTransaction, OngoingTransactions } from './ongoing-transactions.ts'
+import { ProducerEntry } from './producer-entry.ts'
 
-/** A producer may have this many batches in flight, so that many must be recognised when they are sent again. */
-const keptBatches = 5
+/** From this transaction version on an epoch belongs to one transaction (KIP-890). */
+const epochPerTransaction = 2
+const none: readonly CompletedTransaction[] = []
 
-const fields = 4
-const firstSequenceAt = 0
-const lastSequenceAt = 1
-const firstOffsetAt = 2
-const lastOffsetAt = 3
-
-/** What the log remembers of one idempotent producer: its epoch and its last batches, the newest at `newest`. */
-export class ProducerEntry {
+/** What DescribeProducers tells of a producer. -1 stands for what there is not. */
+export interface ProducerDescription {
   readonly producerId: number
-  epoch: number
-  coordinatorEpoch = -1
-  /** Wall clock of the broker when it last appended, in milliseconds: record times may be years old. */
-  lastAppended: number
-  count = 0
-  newest = -1
-  readonly #batches = new Float64Array(keptBatches * fields)
-
-  constructor(producerId: number, epoch: number, lastAppended: number) {
-    this.producerId = producerId
-    this.epoch = epoch
-    this.lastAppended = lastAppended
-  }
-
-  get lastSequence(): number {
-    return this.count === 0 ? NO_SEQUENCE : (this.#batches[this.newest * fields + lastSequenceAt] as number)
-  }
-
-  get lastOffset(): number {
-    return this.count === 0 ? -1 : (this.#batches[this.newest * fields + lastOffsetAt] as number)
-  }
-
-  get firstOffset(): number {
-    return this.count === 0 ? -1 : (this.#batches[this.newest * fields + firstOffsetAt] as number)
-  }
-
-  add(firstSequence: number, lastSequence: number, firstOffset: number, lastOffset: number): void {
-    this.newest = (this.newest + 1) % keptBatches
-    if (this.count < keptBatches) this.count++
-    const at = this.newest * fields
-    this.#batches[at + firstSequenceAt] = firstSequence
-    this.#batches[at + lastSequenceAt] = lastSequence
-    this.#batches[at + firstOffsetAt] = firstOffset
-    this.#batches[at + lastOffsetAt] = lastOffset
-  }
-
-  /** A new epoch starts without batches. */
-  restart(epoch: number): void {
-    this.epoch = epoch
-    this.count = 0
-    this.newest = -1
-  }
-
-  /** First offset of the batch with these sequence numbers, or -1 when it is not among the last ones. */
-  offsetOf(firstSequence: number, lastSequence: number): number {
-    for (let i = 0; i < this.count; i++) {
-      const at = ((this.newest - i + keptBatches) % keptBatches) * fields
-      if (
-        this.#batches[at + firstSequenceAt] === firstSequence &&
-        this.#batches[at + lastSequenceAt] === lastSequence
-      ) {
-        return this.#batches[at + firstOffsetAt] as number
-      }
-    }
-    return -1
-  }
-
-  copy(): ProducerEntry {
-    const copy = new ProducerEntry(this.producerId, this.epoch, this.lastAppended)
-    copy.coordinatorEpoch = this.coordinatorEpoch
-    copy.count = this.count
-    copy.newest = this.newest
-    copy.#batches.set(this.#batches)
-    return copy
-  }
+  readonly producerEpoch: number
+  readonly lastSequence: number
+  /** Of its last record or marker, milliseconds. */
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+  /** Where its open transaction begins. */
+  readonly currentTxnStartOffset: number
 }
 
 /**
- * The idempotent producers of a partition (KIP-98, Kafka's `ProducerStateManager` without transactions).
+ * The producers of a partition and their open transactions (KIP-98; Kafka's `ProducerStateManager`, `ProducerAppendInfo`).
  *
  * {@link check} changes nothing; {@link update} is called for a batch that is in the log. Between {@link begin} and
  * {@link commit} the updates of a group of batches can be taken back by {@link rollback}.
  */
 export class ProducerState {
+  readonly transactions = new OngoingTransactions()
   readonly #producers = new Map<number, ProducerEntry>()
-  /** Entries as they were before the group, undefined for those that did not exist. */
-  #journal: Map<number, ProducerEntry | undefined> | undefined
+  #isGroup = false
+  /** For {@link rollback}: entries as they were before the group, undefined for those that did not exist. */
+  readonly #before = new Map<number, ProducerEntry | undefined>()
+  /** First offsets of the transactions that the group began, and those that it ended. */
+  readonly #started: number[] = []
+  readonly #completed: CompletedTransaction[] = []
   /** First offset of the batch that the last {@link check} recognised, or -1. */
   duplicateOffset = -1
 
@@ -117,24 +65,61 @@ export class ProducerState {
   /** Puts an entry in place, as read from a snapshot. */
   restore(entry: ProducerEntry): void {
     this.#producers.set(entry.producerId, entry)
+    if (entry.currentTxnFirstOffset >= 0) this.transactions.start(entry.currentTxnFirstOffset, entry.producerId)
   }
 
   clear(): void {
     this.#producers.clear()
+    this.transactions.clear()
+  }
+
+  hasOngoingTransaction(id: number, epoch: number): boolean {
+    const entry = this.#producers.get(id)
+    return entry !== undefined && entry.epoch === epoch && entry.currentTxnFirstOffset >= 0
+  }
+
+  *describeAll(): Iterable<ProducerDescription> {
+    for (const entry of this.#producers.values()) {
+      yield {
+        producerId: entry.producerId,
+        producerEpoch: entry.epoch,
+        lastSequence: entry.lastSequence,
+        lastTimestamp: entry.lastTimestamp,
+        coordinatorEpoch: entry.coordinatorEpoch,
+        currentTxnStartOffset: entry.currentTxnFirstOffset,
+      }
+    }
   }
 
   /**
-   * Judges the sequence of the batch at `at`, which has a producer id. `none` with {@link duplicateOffset} not -1: it
-   * is in the log already and must not be appended again.
+   * Judges the batch at `at`, which has a producer id. `none` with {@link duplicateOffset} not -1: it is in the log already
+   * and must not be appended again. `transactionVersion`: what a marker, or the transaction of a client's batch, is under.
    */
-  check(bytes: Uint8Array, at: number): number {
+  check(bytes: Uint8Array, at: number, origin: AppendOrigin = 'client', transactionVersion = 0): number {
     this.duplicateOffset = -1
     const entry = this.#producers.get(producerId(bytes, at))
+    if (isControl(bytes, at)) return checkMarker(entry, bytes, at, transactionVersion)
+    if (origin === 'client') {
+      const errorCode = this.#checkSequence(entry, bytes, at, transactionVersion)
+      if (errorCode !== ErrorCode.NONE || this.duplicateOffset >= 0) return errorCode
+    } else if (entry && producerEpoch(bytes, at) < entry.epoch) {
+      return ErrorCode.INVALID_PRODUCER_EPOCH
+    }
+    const isOutside = entry !== undefined && entry.currentTxnFirstOffset >= 0 && !isTransactional(bytes, at)
+    return isOutside ? ErrorCode.INVALID_TXN_STATE : ErrorCode.NONE
+  }
+
+  #checkSequence(entry: ProducerEntry | undefined, bytes: Uint8Array, at: number, transactionVersion: number): number {
+    const first = baseSequence(bytes, at)
+    const isNew = !entry || entry.epoch === NO_PRODUCER_EPOCH
+    if (transactionVersion >= epochPerTransaction && first !== 0 && isTransactional(bytes, at)) {
+      // Its epoch began with this transaction, so there is nothing that could have gone with old segments.
+      if (isNew || (entry.count === 0 && entry.currentTxnFirstOffset < 0)) return ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    }
     // Nothing known (any more, or yet): any sequence is accepted, as the state may have gone with old segments.
-    if (!entry || entry.epoch === NO_PRODUCER_EPOCH) return ErrorCode.NONE
+    if (isNew) return ErrorCode.NONE
     const epoch = producerEpoch(bytes, at)
     if (epoch < entry.epoch) return ErrorCode.INVALID_PRODUCER_EPOCH
-    const first = baseSequence(bytes, at)
     if (epoch > entry.epoch) return first === 0 ? ErrorCode.NONE : ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
     this.duplicateOffset = entry.offsetOf(first, lastSequence(bytes, at))
     if (this.duplicateOffset >= 0) return ErrorCode.NONE
@@ -144,19 +129,61 @@ export class ProducerState {
   }
 
   /** Why {@link check} refuses the batch at `at`, a sentence. */
-  describe(bytes: Uint8Array, at: number): string {
-    const entry = this.#producers.get(producerId(bytes, at))
+  describe(bytes: Uint8Array, at: number, errorCode: number): string {
+    const id = producerId(bytes, at)
+    const entry = this.#producers.get(id)
+    if (errorCode === ErrorCode.INVALID_TXN_STATE) {
+      return `Producer ${id} sent a batch outside of its transaction, which is open since offset ${entry?.currentTxnFirstOffset}.`
+    }
+    if (errorCode === ErrorCode.TRANSACTION_COORDINATOR_FENCED) {
+      return `A marker of producer ${id} comes from a coordinator before epoch ${entry?.coordinatorEpoch}.`
+    }
+    const sent = isControl(bytes, at) ? 'a marker' : `sequence ${baseSequence(bytes, at)}`
     return (
-      `Producer ${producerId(bytes, at)} sent epoch ${producerEpoch(bytes, at)} and sequence ${baseSequence(bytes, at)}; ` +
-      `the log has epoch ${entry?.epoch} and sequence ${entry?.lastSequence} as its last.`
+      `Producer ${id} sent epoch ${producerEpoch(bytes, at)} and ${sent}; ` +
+      `the log has epoch ${entry?.epoch ?? -1} and sequence ${entry?.lastSequence ?? -1} as its last.`
     )
   }
 
-  /** Takes note of the batch at `at`, whose base offset is in place. `now`: the broker's clock, milliseconds. */
-  update(bytes: Uint8Array, at: number, now: number): void {
+  /**
+   * Takes note of the batch at `at`, whose base offset is in place and which is there as a whole if it is a control batch.
+   * `now`: the broker's clock, milliseconds. Answers the transaction that it ends, if any.
+   */
+  update(bytes: Uint8Array, at: number, now: number): CompletedTransaction | undefined {
+    if (isControl(bytes, at)) return this.#endTransaction(bytes, at, now)
+    const entry = this.#entryFor(bytes, at, now)
+    const last = lastOffset(bytes, at)
+    const first = last - lastOffsetDelta(bytes, at)
+    entry.lastTimestamp = maxTimestamp(bytes, at)
+    entry.add(baseSequence(bytes, at), lastSequence(bytes, at), first, last)
+    if (entry.currentTxnFirstOffset < 0 && isTransactional(bytes, at)) {
+      entry.currentTxnFirstOffset = first
+      this.transactions.start(first, entry.producerId)
+      if (this.#isGroup) this.#started.push(first)
+    }
+    return undefined
+  }
+
+  #endTransaction(bytes: Uint8Array, at: number, now: number): CompletedTransaction | undefined {
+    const marker = readEndTxnMarker(bytes, at)
+    // Compaction has taken the marker out: then nothing of its transaction is left.
+    if (!marker) return undefined
+    const entry = this.#entryFor(bytes, at, now)
+    entry.lastTimestamp = maxTimestamp(bytes, at)
+    entry.coordinatorEpoch = marker.coordinatorEpoch
+    const first = entry.currentTxnFirstOffset
+    if (first < 0) return undefined
+    entry.currentTxnFirstOffset = -1
+    const completed = this.transactions.complete(first, lastOffset(bytes, at), { isAborted: !marker.commit })
+    if (this.#isGroup) this.#completed.push(completed)
+    return completed
+  }
+
+  /** The entry of the batch's producer, in the batch's epoch. */
+  #entryFor(bytes: Uint8Array, at: number, now: number): ProducerEntry {
     const id = producerId(bytes, at)
     let entry = this.#producers.get(id)
-    if (this.#journal && !this.#journal.has(id)) this.#journal.set(id, entry?.copy())
+    if (this.#isGroup && !this.#before.has(id)) this.#before.set(id, entry?.copy())
     const epoch = producerEpoch(bytes, at)
     if (!entry) {
       entry = new ProducerEntry(id, epoch, now)
@@ -165,31 +192,68 @@ export class ProducerState {
       entry.restart(epoch)
     }
     entry.lastAppended = now
-    const last = lastOffset(bytes, at)
-    entry.add(baseSequence(bytes, at), lastSequence(bytes, at), last - lastOffsetDelta(bytes, at), last)
+    return entry
   }
 
   begin(): void {
-    this.#journal = new Map()
+    this.#isGroup = true
   }
 
-  commit(): void {
-    this.#journal = undefined
+  /** Answers the transactions that the group has ended. */
+  commit(): readonly CompletedTransaction[] {
+    const completed = this.#completed.length > 0 ? [...this.#completed] : none
+    this.#endGroup()
+    return completed
   }
 
   rollback(): void {
-    if (!this.#journal) return
-    for (const [id, entry] of this.#journal) {
+    if (!this.#isGroup) return
+    for (const transaction of this.#completed.reverse()) this.transactions.reopen(transaction)
+    for (const firstOffset of this.#started) this.transactions.cancel(firstOffset)
+    for (const [id, entry] of this.#before) {
       if (entry) this.#producers.set(id, entry)
       else this.#producers.delete(id)
     }
-    this.#journal = undefined
+    this.#endGroup()
   }
 
-  /** Forgets producers that appended nothing since `before` (milliseconds since the epoch). */
+  #endGroup(): void {
+    this.#isGroup = false
+    if (this.#before.size > 0) this.#before.clear()
+    this.#started.length = 0
+    this.#completed.length = 0
+  }
+
+  /**
+   * Forgets producers that appended nothing, not even a marker (KAFKA-9144), since `before` (milliseconds since the
+   * epoch) and have no open transaction.
+   */
   expire(before: number): void {
     for (const entry of this.#producers.values()) {
-      if (entry.lastAppended < before) this.#producers.delete(entry.producerId)
+      if (entry.lastAppended <= before && entry.currentTxnFirstOffset < 0) this.#producers.delete(entry.producerId)
     }
   }
+}
+
+/**
+ * A marker must not be of an older epoch than its producer's last batch. With transaction version 2 it must be of a newer
+ * one, or it is one that comes late and would end the next transaction (KAFKA-17754); but one that is sent again after its
+ * transaction has ended does no harm (KAFKA-19999).
+ */
+function checkMarker(
+  entry: ProducerEntry | undefined,
+  bytes: Uint8Array,
+  at: number,
+  transactionVersion: number,
+): number {
+  if (!entry) return ErrorCode.NONE
+  const epoch = producerEpoch(bytes, at)
+  const isLate =
+    transactionVersion >= epochPerTransaction && entry.currentTxnFirstOffset >= 0
+      ? epoch <= entry.epoch
+      : epoch < entry.epoch
+  if (isLate) return ErrorCode.INVALID_PRODUCER_EPOCH
+  const marker = readEndTxnMarker(bytes, at)
+  const isFenced = marker !== undefined && marker.coordinatorEpoch < entry.coordinatorEpoch
+  return isFenced ? ErrorCode.TRANSACTION_COORDINATOR_FENCED : ErrorCode.NONE
 }

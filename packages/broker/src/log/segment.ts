@@ -6,7 +6,9 @@ import type { FileHandles, LogFileHandle } from './file-handles.ts'
 import { defaultLogConfig, type LogConfig } from './log-config.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import type { QuarantinedRange } from './quarantine.ts'
+import type { CompletedTransaction } from './ongoing-transactions.ts'
 import { OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
+import { TransactionIndex } from './transaction-index.ts'
 
 /** Relative offsets in an index have 31 bits, as Kafka's. */
 const maxRelativeOffset = 0x7fff_ffff
@@ -48,6 +50,7 @@ export class Segment {
   #bytesSinceIndexEntry = 0
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
+  #transactionIndex: TransactionIndex | undefined
 
   constructor(home: SegmentHome, baseOffset: number, created: number, suffix = '') {
     this.#home = home
@@ -62,6 +65,7 @@ export class Segment {
   create(): void {
     this.file.get('exclusive')
     this.startIndexes()
+    this.#transactionIndex = new TransactionIndex()
   }
 
   /** Begins with empty indexes: for a new segment, or before all batches are noted again. */
@@ -82,6 +86,24 @@ export class Segment {
   get timeIndex(): TimeIndex {
     if (!this.#timeIndex) this.#loadIndexes()
     return this.#timeIndex as TimeIndex
+  }
+
+  /**
+   * The aborted transactions whose markers are in this segment; undefined where the file that should tell them is damaged:
+   * it is to be made again, see {@link restoreTransactionIndex}.
+   */
+  get transactionIndex(): TransactionIndex | undefined {
+    this.#transactionIndex ??= this.#readTransactionIndex()
+    return this.#transactionIndex
+  }
+
+  restoreTransactionIndex(index: TransactionIndex): void {
+    this.#transactionIndex = index
+  }
+
+  /** A marker in this segment has aborted a transaction. */
+  noteAborted(transaction: CompletedTransaction): void {
+    this.transactionIndex?.append(transaction)
   }
 
   /** Takes note of the batch at `at`, which is in the file at `position`. */
@@ -119,8 +141,11 @@ export class Segment {
     if (used === 0) return false
     if (used + batch.size > config.segmentBytes) return true
     if (batch.lastOffset - this.baseOffset > maxRelativeOffset) return true
+    const segmentMs = config.cleanupPolicy.includes('compact')
+      ? Math.min(config.segmentMs, config.maxCompactionLagMs)
+      : config.segmentMs
     const waited = this.firstTimestamp >= 0 ? batch.timestamp - this.firstTimestamp : now - this.created
-    if (waited > config.segmentMs) return true
+    if (waited > segmentMs) return true
     const entries = Math.floor(config.segmentIndexBytes / OFFSET_ENTRY_BYTES)
     const timeEntries = Math.floor(config.segmentIndexBytes / TIME_ENTRY_BYTES) - 1
     return this.offsetIndex.count >= entries || this.timeIndex.count >= timeEntries
@@ -159,6 +184,7 @@ export class Segment {
     this.size = position
     this.endOffset = endOffset
     this.quarantine = this.quarantine.filter((range) => range.position < position)
+    this.transactionIndex?.truncateTo(endOffset)
     this.rebuildIndexes(indexIntervalBytes)
   }
 
@@ -222,25 +248,44 @@ export class Segment {
     return true
   }
 
-  /** Writes `.index` and `.timeindex`. Kafka ends the latter with the segment's largest timestamp, so that its tools agree. */
+  /**
+   * Writes the index files; `.txnindex` only where there is something in it. Kafka ends `.timeindex` with the segment's
+   * largest timestamp, so that its tools agree.
+   */
   writeIndexes(): void {
     if (!this.#offsetIndex || !this.#timeIndex) return
     if (this.maxTimestamp >= 0) this.#timeIndex.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
     const { fileSystem } = this.#home
     writeFile(fileSystem, this.#path(LogSuffix.offsetIndex), this.#offsetIndex.toBytes())
     writeFile(fileSystem, this.#path(LogSuffix.timeIndex), this.#timeIndex.toBytes())
+    this.writeTransactionIndex()
+  }
+
+  writeTransactionIndex(): void {
+    if (!this.#transactionIndex) return
+    const { fileSystem } = this.#home
+    const path = this.#path(LogSuffix.transactionIndex)
+    if (this.#transactionIndex.count > 0) writeFile(fileSystem, path, this.#transactionIndex.toBytes())
+    else if (fileSystem.stat(path)) fileSystem.remove(path)
+  }
+
+  /** Paths of the index files that exist, once {@link writeIndexes} was called. */
+  indexFiles(): string[] {
+    const paths = [this.#path(LogSuffix.offsetIndex), this.#path(LogSuffix.timeIndex)]
+    if ((this.#transactionIndex?.count ?? 0) > 0) paths.push(this.#path(LogSuffix.transactionIndex))
+    return paths
   }
 
   async syncIndexes(): Promise<void> {
-    const { fileSystem } = this.#home
-    await syncFile(fileSystem, this.#path(LogSuffix.offsetIndex))
-    await syncFile(fileSystem, this.#path(LogSuffix.timeIndex))
+    for (const path of this.indexFiles()) await syncFile(this.#home.fileSystem, path)
   }
 
   /** Gives back the memory of the indexes of a segment whose index files are written. */
   releaseIndexes(): void {
     this.#offsetIndex = undefined
     this.#timeIndex = undefined
+    // An empty one has no file, and is not worth looking for one again.
+    if ((this.#transactionIndex?.count ?? 0) > 0) this.#transactionIndex = undefined
   }
 
   /** Gives its files another suffix. What reads them opens them again. */
@@ -261,6 +306,16 @@ export class Segment {
     return this.#home.fileSystem
       .list(this.#home.folder)
       .filter((name) => name.startsWith(prefix) && !foreignSuffixes.some((suffix) => name.endsWith(suffix)))
+  }
+
+  /** Removes the files of a compacted segment that has not become part of the log. */
+  removeUnused(): void {
+    const { fileSystem, folder } = this.#home
+    for (const kind of ownFiles) {
+      for (const suffix of [LogSuffix.cleaned, LogSuffix.swap]) {
+        fileSystem.remove(segmentFile(folder, this.baseOffset, kind + suffix))
+      }
+    }
   }
 
   close(): void {
@@ -295,5 +350,12 @@ export class Segment {
       return false
     }
     return this.#offsetIndex !== undefined && this.#timeIndex !== undefined
+  }
+
+  #readTransactionIndex(): TransactionIndex | undefined {
+    const { fileSystem } = this.#home
+    const path = this.#path(LogSuffix.transactionIndex)
+    const bytes = fileSystem.stat(path) ? fileSystem.readFile(path) : new Uint8Array(0)
+    return TransactionIndex.fromBytes(bytes, this.baseOffset, this.endOffset)
   }
 }

@@ -1,6 +1,6 @@
 import { baseOffset, batchSize, lastOffset } from '@millrace/kafka'
 
-/** Batches up to this size are copied together, for the cache and for writing; larger ones are taken by reference. */
+/** Batches up to this size are copied together, for the cache and for writing; larger ones are written where they lie. */
 export const SMALL_BATCH_BYTES = 4 * 1024
 
 const blockBytes = 32 * 1024
@@ -28,10 +28,6 @@ export class TailCacheBudget {
 
   constructor(limitBytes: number) {
     this.#limit = limitBytes
-  }
-
-  get limitBytes(): number {
-    return this.#limit
   }
 
   /** For {@link TailCache}. */
@@ -78,11 +74,8 @@ export class TailCache {
     return this.#blocks[0]?.baseOffset ?? Number.POSITIVE_INFINITY
   }
 
-  /**
-   * Adds what was just appended: one batch, or small ones that lie one after the other. `owned`: the memory will not be
-   * written again, so that a large batch may be kept by reference.
-   */
-  append(batches: Uint8Array, owned: boolean): void {
+  /** Adds what was just appended: one batch, or small ones that lie one after the other. Large ones are not kept. */
+  append(batches: Uint8Array): void {
     this.#unread += batches.byteLength
     if (this.#unread > unreadBytes) {
       this.clear()
@@ -91,13 +84,8 @@ export class TailCache {
     const base = baseOffset(batches, 0)
     const newest = this.#blocks.at(-1)
     if (newest && newest.endOffset !== base) this.clear()
-    const size = batches.byteLength
     if (batchSize(batches, 0) <= SMALL_BATCH_BYTES) this.#copy(batches)
-    else if (owned && size * 2 <= this.#budget.limitBytes) {
-      this.#add({ bytes: batches, used: size, baseOffset: base, endOffset: lastOffset(batches, 0) + 1, owner: this })
-    } else {
-      this.clear()
-    }
+    else this.clear()
   }
 
   /** Copies small batches, as many at a time as fit what is left of a block. */

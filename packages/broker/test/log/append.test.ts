@@ -50,7 +50,7 @@ describe('append', () => {
   const transactional = () => {
     const builder = new RecordBatchBuilder()
     builder.append(utf8('k'), utf8('v'), start)
-    return Uint8Array.from(builder.finish({ transactional: true, producerId: 1, producerEpoch: 0, baseSequence: 0 }))
+    return Uint8Array.from(builder.finish({ transactional: true }))
   }
   test.each([
     ['a wrong checksum', flipped, {}, ErrorCode.CORRUPT_MESSAGE],
@@ -58,7 +58,7 @@ describe('append', () => {
     ['a batch cut short', () => makeBatch().subarray(0, 70), {}, ErrorCode.INVALID_RECORD],
     ['two batches', () => concatBytes([makeBatch(), makeBatch()]), {}, ErrorCode.INVALID_RECORD],
     ['a control batch of a client', control, {}, ErrorCode.INVALID_RECORD],
-    ['a transactional batch', transactional, {}, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED],
+    ['a transactional batch of no producer', transactional, {}, ErrorCode.INVALID_RECORD],
     [
       'more than max.message.bytes',
       () => makeBatch({ bytes: 200 }),

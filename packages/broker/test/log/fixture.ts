@@ -25,6 +25,7 @@ export interface BatchOptions {
   readonly step?: number
   readonly key?: string | null
   readonly producer?: { readonly id: number; readonly epoch?: number; readonly sequence: number }
+  readonly transactional?: boolean
   readonly fill?: string
 }
 
@@ -40,7 +41,12 @@ export function makeBatch(options: BatchOptions = {}): Uint8Array {
   const { producer } = options
   return Uint8Array.from(
     builder.finish(
-      producer && { producerId: producer.id, producerEpoch: producer.epoch ?? 0, baseSequence: producer.sequence },
+      producer && {
+        producerId: producer.id,
+        producerEpoch: producer.epoch ?? 0,
+        baseSequence: producer.sequence,
+        transactional: options.transactional ?? false,
+      },
     ),
   )
 }

@@ -149,12 +149,13 @@ describe("flush: 'none'", () => {
     expect(log.flushedOffset).toBe(1)
   })
 
-  test('a change to sync brings what was written to the device', async () => {
+  test('a change to sync brings what was written to the device; what consumers have seen stays visible', async () => {
     const { clock, log } = await openOnDisk({ flush: 'none' })
     produce(log, [])
     log.config = { ...log.config, flush: 'sync' }
-    expect(log.highWatermark).toBe(0)
+    produce(log, [])
+    expect(log).toMatchObject({ highWatermark: 1, flushedOffset: 0 })
     await clock.settle()
-    expect(log.highWatermark).toBe(1)
+    expect(log).toMatchObject({ highWatermark: 2, flushedOffset: 2 })
   })
 })
