@@ -20,15 +20,26 @@ export interface LogConfig {
   readonly messageTimestampAfterMaxMs: number
   readonly fileDeleteDelayMs: number
   readonly cleanupPolicy: readonly ('delete' | 'compact')[]
+  /** The owner of the log replaces its own records by newer ones: the cleaner leaves it alone. */
+  readonly compactsItself: boolean
+  /** `min.cleanable.dirty.ratio`: the share of a log that must be uncompacted before it is compacted. */
+  readonly minCleanableDirtyRatio: number
+  /** `min.compaction.lag.ms`: a segment with a younger record is not compacted. */
+  readonly minCompactionLagMs: number
+  /** `max.compaction.lag.ms`: older records are compacted whatever the dirty ratio is. */
+  readonly maxCompactionLagMs: number
+  /** `delete.retention.ms`: how long compaction keeps tombstones, and markers of transactions without records. */
+  readonly deleteRetentionMs: number
   /** `flush.messages`: with `flush: 'none'`, a sync is due (and acks wait for it) after so many records. */
   readonly flushMessages: number
   /** `flush.ms`: with `flush: 'none'`, what was written is synced after this time at the latest. */
   readonly flushMs: number
   /**
    * `sync`: an ack, and what consumers may see, waits for fsync. `none`: both follow the write to the page cache, as
-   * in Kafka's own default, and a crash of the machine may lose what was acknowledged.
+   * in Kafka's own default, and a crash of the machine may lose what was acknowledged. `interval`: as `none`, and what was
+   * written is synced `flush.ms` later at the latest.
    */
-  readonly flush: 'sync' | 'none'
+  readonly flush: 'sync' | 'interval' | 'none'
   /** `producer.id.expiration.ms`: an idempotent producer that wrote nothing for this long is forgotten. */
   readonly producerIdExpirationMs: number
 }
@@ -47,6 +58,11 @@ export const defaultLogConfig: LogConfig = {
   messageTimestampAfterMaxMs: 3_600_000,
   fileDeleteDelayMs: 60_000,
   cleanupPolicy: ['delete'],
+  compactsItself: false,
+  minCleanableDirtyRatio: 0.5,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
+  deleteRetentionMs: 86_400_000,
   flushMessages: Number.MAX_SAFE_INTEGER,
   flushMs: Number.MAX_SAFE_INTEGER,
   flush: 'sync',

@@ -39,6 +39,20 @@ export type LogEvent =
   | { readonly kind: 'offline'; readonly folder: string; readonly cause: Error }
   /** The next checkpoint tries again; until then a crash means a longer recovery. */
   | { readonly kind: 'checkpoint-failed'; readonly folder: string; readonly cause: Error }
+  /** Compaction brought the log up to `endOffset` into a state with one record per key. */
+  | {
+      readonly kind: 'compacted'
+      readonly folder: string
+      readonly firstOffset: number
+      readonly endOffset: number
+      readonly bytesRead: number
+      readonly bytesWritten: number
+      readonly segmentsBefore: number
+      readonly segmentsAfter: number
+      readonly ms: number
+    }
+  /** Nothing has changed. `isFinal`: the log is damaged, and is not compacted again before the next start. */
+  | { readonly kind: 'compaction-failed'; readonly folder: string; readonly isFinal: boolean; readonly cause: Error }
   | {
       readonly kind: 'segment-deleted'
       readonly file: string
@@ -60,6 +74,7 @@ export interface LogMetrics {
   fileReads: number
   rolls: number
   deletedSegments: number
+  cleanings: number
 }
 
 export function newLogMetrics(): LogMetrics {
@@ -74,5 +89,6 @@ export function newLogMetrics(): LogMetrics {
     fileReads: 0,
     rolls: 0,
     deletedSegments: 0,
+    cleanings: 0,
   }
 }

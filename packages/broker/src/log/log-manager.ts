@@ -10,6 +10,8 @@ import {
   type Timers,
   uuidToString,
 } from '@millrace/std'
+import { type CleanerConfig, defaultCleanerConfig } from './cleaner/cleaner-config.ts'
+import { LogCleaner } from './cleaner/log-cleaner.ts'
 import { DataFolder } from './data-folder.ts'
 import { replaceFile } from './durable-file.ts'
 import { FileHandles } from './file-handles.ts'
@@ -51,6 +53,8 @@ export interface LogManagerOptions {
   readonly retentionCheckIntervalMs?: number
   /** `log.flush.offset.checkpoint.interval.ms` (default 1 minute). */
   readonly checkpointIntervalMs?: number
+  /** How logs are compacted whose policy says so. */
+  readonly cleaner?: CleanerConfig
 }
 
 /** How many logs are closed, or partitions made, at the same time. */
@@ -73,6 +77,7 @@ export class LogManager {
   readonly #tailBudget: TailCacheBudget
   readonly #logs = new Map<string, PartitionLog>()
   readonly #topicIds = new Map<string, Uint8Array>()
+  readonly #cleaner: LogCleaner
   readonly #timers = new Set<TimerHandle>()
   /** The last checkpoint: they must not overtake each other. Never rejects. */
   #checkpointing: Promise<void> = Promise.resolve()
@@ -110,6 +115,16 @@ export class LogManager {
         cause,
       })
     }
+    this.#cleaner = new LogCleaner({
+      logs: () => this.#logs.values(),
+      offsets: this.#folder,
+      config: options.cleaner ?? defaultCleanerConfig,
+      clock: options.clock,
+      timers: options.timers,
+      random: options.random,
+      listener: options.listener ?? {},
+    })
+    this.#cleaner.start()
     this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
     this.#every(options.checkpointIntervalMs ?? 60_000, () => {
       this.checkpoint().catch((cause: Error) => {
@@ -207,6 +222,11 @@ export class LogManager {
     for (const log of this.#logs.values()) log.applyRetention()
   }
 
+  /** Compacts the dirtiest log, if any is dirty enough; answers which. Runs periodically as well. */
+  cleanOne(): Promise<PartitionLog | undefined> {
+    return this.#cleaner.cleanOne()
+  }
+
   /**
    * Brings recovery points, log start offsets and leader epochs to the device. Runs periodically as well. Rejects with
    * what the file system says; the next one tries again.
@@ -225,6 +245,7 @@ export class LogManager {
     if (this.#closed) return
     this.#closed = true
     for (const timer of this.#timers) this.#options.timers.cancel(timer)
+    await this.#cleaner.stop()
     const complete = await inParallel([...this.#logs.values()], (log) => log.close())
     await this.#flushes.idle()
     try {

@@ -50,6 +50,8 @@ export class LogRecovery {
       const continues =
         !result.torn &&
         (result.endOffset === nextBase || (this.#options.mayHaveGaps && result.endOffset <= (nextBase ?? -1)))
+      // Compaction may have taken its last records.
+      if (continues) segment.endOffset = nextBase as number
       this.#persist(segment, continues ? nextBase : undefined)
       if (nextBase !== undefined && !continues) {
         this.#setAside(bases.slice(i + 1))

@@ -6,10 +6,10 @@ import type { LogEventListener, LogMetrics } from './log-event.ts'
 import { failedRead, type Isolation, LogReader, type ReadOptions, type ReadResult } from './log-reader.ts'
 import { lookUpOffset, type TimestampOffset } from './offset-lookup.ts'
 import type { OngoingTransactions } from './ongoing-transactions.ts'
-import type { SegmentHome } from './segment.ts'
+import type { Segment, SegmentHome } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
 import type { TailCache } from './tail-cache.ts'
-import type { AbortedTransaction } from './transaction-index.ts'
+import type { AbortedTransaction, TransactionIndex } from './transaction-index.ts'
 
 /** What the view asks of its log. */
 export interface ViewHost {

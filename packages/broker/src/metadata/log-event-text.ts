@@ -38,6 +38,16 @@ export function logEventText(event: LogEvent): { level: 'info' | 'warn' | 'error
       }
     case 'checkpoint-failed':
       return { level: 'warn', message: `A checkpoint of ${event.folder} could not be written: ${event.cause.message}` }
+    case 'compacted':
+      return {
+        level: 'info',
+        message: `${event.folder} was compacted up to offset ${event.endOffset}: ${event.bytesRead} bytes read, ${event.bytesWritten} written, ${event.segmentsBefore} segments are ${event.segmentsAfter} now`,
+      }
+    case 'compaction-failed':
+      return {
+        level: event.isFinal ? 'error' : 'warn',
+        message: `${event.folder} could not be compacted: ${event.cause.message}${event.isFinal ? ' It is left as it is until the next start' : ''}`,
+      }
     case 'segment-deleted':
       return { level: 'info', message: `${event.file} was deleted (${event.reason})` }
   }

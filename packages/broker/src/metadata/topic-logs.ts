@@ -99,6 +99,11 @@ export function logConfigOf(name: string, topic: TopicConfig, server: ServerConf
     messageTimestampAfterMaxMs: topic['message.timestamp.after.max.ms'],
     fileDeleteDelayMs: topic['file.delete.delay.ms'],
     cleanupPolicy: topic['cleanup.policy'],
+    compactsItself: false,
+    minCleanableDirtyRatio: topic['min.cleanable.dirty.ratio'],
+    minCompactionLagMs: topic['min.compaction.lag.ms'],
+    maxCompactionLagMs: topic['max.compaction.lag.ms'],
+    deleteRetentionMs: topic['delete.retention.ms'],
     flushMessages: topic['flush.messages'],
     flushMs: topic['flush.ms'],
     flush: server.flush,
@@ -109,7 +114,7 @@ export function logConfigOf(name: string, topic: TopicConfig, server: ServerConf
 }
 
 /** Journals keep everything until a snapshot has replaced it. */
-const journalLogConfig = { cleanupPolicy: ['compact'], fileDeleteDelayMs: 1_000 } as const
+const journalLogConfig = { cleanupPolicy: ['compact'], compactsItself: true, fileDeleteDelayMs: 1_000 } as const
 
 /** The configuration of the metadata log. Its writes are always synced: topics are not lost, whatever `flush` says. */
 export function metadataLogConfig(server: ServerConfig): LogConfig {

@@ -49,6 +49,7 @@ const COMPRESSION_MASK = 0x07
 const LOG_APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
+const DELETE_HORIZON = 0x40
 
 /** Codecs by their number in a batch's attributes. */
 export const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -182,6 +183,14 @@ export function isControl(bytes: Uint8Array, at: number): boolean {
   return ((bytes[at + ATTRIBUTES_AT + 1] as number) & CONTROL) !== 0
 }
 
+/**
+ * From when on compaction may take the batch's tombstones (or its marker) out, milliseconds since the epoch; -1 when that
+ * is not set yet (KIP-534). It stands where the base timestamp does, from which the records' timestamps still count.
+ */
+export function deleteHorizon(bytes: Uint8Array, at: number): number {
+  return (bytes[at + ATTRIBUTES_AT + 1] as number) & DELETE_HORIZON ? baseTimestamp(bytes, at) : -1
+}
+
 export function lastOffsetDelta(bytes: Uint8Array, at: number): number {
   return readInt32(bytes, at + LAST_OFFSET_DELTA_AT)
 }
@@ -250,6 +259,45 @@ export function patchProducer(
   writeInt16(bytes, at + PRODUCER_EPOCH_AT, producer.producerEpoch)
   writeInt32(bytes, at + BASE_SEQUENCE_AT, producer.baseSequence)
   renewCrc(bytes, at)
+}
+
+/** What {@link assembleBatch} changes in a batch's header. Timestamps stay as they are where none is given. */
+export interface BatchChange {
+  readonly compression: CompressionType
+  readonly recordCount: number
+  /** To be set with {@link deleteHorizon}: it takes the place of the base timestamp. */
+  readonly deleteHorizon?: number | undefined
+  readonly maxTimestamp?: number | undefined
+}
+
+/**
+ * A new batch with the offsets, producer and epochs of the one at `at` and other records: `records` as they are written
+ * behind the header, compressed as `change` says.
+ */
+export function assembleBatch(bytes: Uint8Array, at: number, records: Uint8Array, change: BatchChange): Uint8Array {
+  const batch = new Uint8Array(BATCH_HEADER_BYTES + records.byteLength)
+  batch.set(bytes.subarray(at, at + BATCH_HEADER_BYTES))
+  batch.set(records, BATCH_HEADER_BYTES)
+  writeInt32(batch, 8, batch.byteLength - BATCH_PREFIX_BYTES)
+  const low = (batch[ATTRIBUTES_AT + 1] as number) & ~COMPRESSION_MASK
+  batch[ATTRIBUTES_AT + 1] = low | COMPRESSION_TYPES.indexOf(change.compression)
+  if (change.deleteHorizon !== undefined) {
+    batch[ATTRIBUTES_AT + 1] = (batch[ATTRIBUTES_AT + 1] as number) | DELETE_HORIZON
+    writeInt64(batch, BASE_TIMESTAMP_AT, change.deleteHorizon)
+  }
+  if (change.maxTimestamp !== undefined) writeInt64(batch, MAX_TIMESTAMP_AT, change.maxTimestamp)
+  writeInt32(batch, RECORD_COUNT_AT, change.recordCount)
+  renewCrc(batch, 0)
+  return batch
+}
+
+/** The batch at `at` without its records, as compaction leaves one whose producer or last offset must be remembered. */
+export function emptyBatch(bytes: Uint8Array, at: number): Uint8Array {
+  const batch = assembleBatch(bytes, at, new Uint8Array(0), { compression: 'none', recordCount: 0 })
+  batch[ATTRIBUTES_AT + 1] = (batch[ATTRIBUTES_AT + 1] as number) & ~DELETE_HORIZON
+  writeInt64(batch, BASE_TIMESTAMP_AT, NO_TIMESTAMP)
+  renewCrc(batch, 0)
+  return batch
 }
 
 function renewCrc(bytes: Uint8Array, at: number): void {
