@@ -1,7 +1,8 @@
 /**
  * Fetch (1): whole record batches from an offset on, as they lie in the log, waiting up to `maxWaitMs` for `minBytes`.
  *
- * At least one batch is returned even if it is larger than the limits. Consumers see what is durable. From version 7 on
+ * At least one batch is returned even if it is larger than the limits. Consumers see what is durable; with `read_committed`
+ * (KIP-98) only what is decided, and with it the aborted transactions that are to be passed over. From version 7 on
  * clients may keep sessions (KIP-227), from 13 on topics go by their ids (KIP-516). The answer is read from the log when
  * the socket can take it.
  */

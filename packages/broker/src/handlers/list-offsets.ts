@@ -1,6 +1,7 @@
 /**
  * ListOffsets (2): offsets by timestamp: -1 latest, -2 earliest, -3 of the largest timestamp (KIP-734), -4 earliest local,
- * -5 latest tiered (none here). Without a match offset and timestamp are -1.
+ * -5 latest tiered (none here). Without a match offset and timestamp are -1. From version 2 on a client of `read_committed`
+ * is told of nothing at or after the last stable offset (KIP-98): that is its latest.
  */
 import { ErrorCode, ListOffsets } from '@millrace/kafka'
 import { leaderEpoch } from '../metadata/partition.ts'
@@ -19,12 +20,15 @@ const specialTimestampsFrom: Readonly<Record<number, number>> = {
   [-6]: 11,
 }
 
+const readCommitted = 1
+
 export function registerListOffsets(registry: HandlerRegistry, topics: TopicCatalog): void {
   registry.registerSimple({
     api: ListOffsets,
     versions: [1, 11],
     handle: (request, { version }) => ({
       topics: request.topics.map(({ name, partitions }) => {
+        const isolation = request.isolationLevel === readCommitted ? 'read_committed' : 'read_uncommitted'
         const twice = duplicates(partitions.map(({ partitionIndex }) => String(partitionIndex)))
         const distinct = partitions.filter(
           ({ partitionIndex }, i) => partitions.findIndex((other) => other.partitionIndex === partitionIndex) === i,
@@ -40,7 +44,7 @@ export function registerListOffsets(registry: HandlerRegistry, topics: TopicCata
             if (version < (specialTimestampsFrom[timestamp] ?? (timestamp < 0 ? Number.POSITIVE_INFINITY : 0))) {
               return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION }
             }
-            const found = partition.log.offsetForTimestamp(timestamp)
+            const found = partition.log.offsetForTimestamp(timestamp, isolation)
             return {
               partitionIndex,
               errorCode: found.errorCode,

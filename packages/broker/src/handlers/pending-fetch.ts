@@ -1,5 +1,6 @@
 import { encodeResponse, ErrorCode, Fetch, type FetchRequest, type FetchResponseInput } from '@millrace/kafka'
 import { type TimerHandle, type Timers, uuidToString } from '@millrace/std'
+import type { Isolation } from '../log/log-reader.ts'
 import type { PartitionWatcher } from '../metadata/partition.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
@@ -20,6 +21,15 @@ export interface FetchServices {
 type TopicAnswer = FetchResponseInput['responses'][number]
 type PartitionAnswer = TopicAnswer['partitions'][number]
 type Records = NonNullable<PartitionAnswer['records']>
+type AbortedTransactions = PartitionAnswer['abortedTransactions']
+
+/** What was read of one partition. */
+interface Read {
+  readonly errorCode: number
+  readonly records: Records
+  readonly size: number
+  readonly abortedTransactions: AbortedTransactions
+}
 
 export const noBytes = new Uint8Array(0)
 
@@ -29,6 +39,7 @@ const maxAnswerBytes = 8_388_608
 const maxHeldBytes = 67_108_864
 const leastAnswerBytes = 65_536
 const firstIdVersion = 13
+const readCommitted = 1
 
 /** A fetch that waits for enough bytes, then for the socket: its answer is read from the log when it can be sent. */
 export class PendingFetch implements ResponseStream, PartitionWatcher {
@@ -36,6 +47,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
   readonly #exchange: Exchange<typeof Fetch>
   readonly #services: FetchServices
   readonly #context: FetchContext
+  readonly #isolation: Isolation
   readonly #held: Uint8Array[] = []
   #timer: TimerHandle | undefined
   #forgetClose: (() => void) | undefined
@@ -46,6 +58,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     this.#exchange = exchange
     this.#services = services
     this.#context = context
+    this.#isolation = request.isolationLevel === readCommitted ? 'read_committed' : 'read_uncommitted'
   }
 
   begin(): void {
@@ -102,9 +115,9 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
       const { log } = partition
       // One that takes no more writes can still be read; at its end a fetch waits, or its client would ask without a pause.
       if (offset < log.logStartOffset || offset > log.endOffset || log.state === 'closed') return true
-      if (offset >= log.highWatermark) continue
+      if (offset >= (this.#isolation === 'read_committed' ? log.lastStableOffset : log.highWatermark)) continue
       if (minBytes === 1) return true
-      bytes += log.bytesFrom(offset, minBytes - bytes)
+      bytes += log.bytesFrom(offset, minBytes - bytes, this.#isolation)
       if (bytes >= minBytes) return true
     }
     return false
@@ -130,7 +143,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     const withRecords: FetchTarget[] = []
     let left = Math.min(this.#request.maxBytes, this.#services.maxBytes, this.#memoryBound())
     for (const target of targets) {
-      const { errorCode, records, size } = this.#read(target, left, withRecords.length === 0)
+      const { abortedTransactions, errorCode, records, size } = this.#read(target, left, withRecords.length === 0)
       left = Math.max(0, left - size)
       const log = errorCode === ErrorCode.NONE ? target.partition?.log : undefined
       const highWatermark = log?.highWatermark ?? -1
@@ -154,9 +167,9 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
         partitionIndex: target.index,
         errorCode,
         highWatermark,
-        lastStableOffset: highWatermark,
+        lastStableOffset: log?.lastStableOffset ?? -1,
         logStartOffset,
-        abortedTransactions: this.#request.isolationLevel === 1 || !target.partition ? [] : null,
+        abortedTransactions,
         records,
       })
     }
@@ -165,16 +178,20 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     return encodeResponse(Fetch, version, correlationId, { sessionId, responses: [...topics.values()] })
   }
 
-  #read(target: FetchTarget, left: number, isFirst: boolean): { errorCode: number; records: Records; size: number } {
+  #read(target: FetchTarget, left: number, isFirst: boolean): Read {
     const { partition, offset, maxBytes, currentLeaderEpoch } = target
-    if (!partition || partition.isDeleted) return failed(this.#unknown(target))
+    // As Kafka: an error that was found before the log was asked comes with an empty list.
+    if (!partition || partition.isDeleted) return failed(this.#unknown(target), [])
     const fenced = epochError(currentLeaderEpoch)
-    if (fenced !== ErrorCode.NONE) return failed(fenced)
-    const { errorCode, parts, size } = partition.log.read(offset, Math.max(0, Math.min(maxBytes, left)), {
-      minOneBatch: isFirst,
-      allocate: (bytes) => this.#hold(bytes),
-    })
-    return { errorCode, records: parts, size }
+    if (fenced !== ErrorCode.NONE) return failed(fenced, null)
+    const { abortedTransactions, errorCode, parts, size } = partition.log.read(
+      offset,
+      Math.max(0, Math.min(maxBytes, left)),
+      { isolation: this.#isolation, minOneBatch: isFirst, allocate: (bytes) => this.#hold(bytes) },
+    )
+    if (errorCode !== ErrorCode.NONE) return failed(errorCode, null)
+    const aborted = this.#isolation === 'read_committed' ? (abortedTransactions ?? []) : null
+    return { errorCode, records: parts, size, abortedTransactions: aborted }
   }
 
   #unknown({ topicId }: FetchTarget): number {
@@ -195,6 +212,6 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
   }
 }
 
-function failed(errorCode: number): { errorCode: number; records: Records; size: number } {
-  return { errorCode, records: noBytes, size: 0 }
+function failed(errorCode: number, abortedTransactions: AbortedTransactions): Read {
+  return { errorCode, records: noBytes, size: 0, abortedTransactions }
 }

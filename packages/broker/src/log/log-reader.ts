@@ -4,6 +4,7 @@ import type { LogEventListener, LogMetrics } from './log-event.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
 import type { TailCache } from './tail-cache.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
 
 /** What a consumer sees of transactions (`isolation.level`): all of their records, or those that are decided. */
 export type Isolation = 'read_uncommitted' | 'read_committed'
@@ -24,6 +25,8 @@ export interface ReadResult {
   readonly errorCode: number
   readonly parts: readonly Uint8Array[]
   readonly size: number
+  /** With `read_committed`: what of it, by producer and from where on, is to be passed over, up to the producer's marker. */
+  readonly abortedTransactions?: readonly AbortedTransaction[]
 }
 
 const nothing: ReadResult = { errorCode: ErrorCode.NONE, parts: [], size: 0 }

@@ -1,4 +1,4 @@
-import { ErrorCode } from '@millrace/kafka'
+import { batchSize, ErrorCode, lastOffset } from '@millrace/kafka'
 import { abortedTransactions, transactionIndexOf } from './aborted-transactions.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
@@ -92,7 +92,14 @@ export class LogView {
     const { endOffset, logStartOffset } = this.#host
     if (offset < logStartOffset || offset > endOffset) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE)
     const upTo = options.upTo ?? this.endFor(options.isolation)
-    return this.#reader.read(offset, maxBytes, Math.min(upTo, endOffset), options)
+    const result = this.#reader.read(offset, maxBytes, Math.min(upTo, endOffset), options)
+    if (options.isolation !== 'read_committed' || result.size === 0) return result
+    try {
+      return { ...result, abortedTransactions: this.abortedTransactions(offset, endOf(result.parts)) }
+    } catch (cause) {
+      this.#reader.failed(this.#home.folder, offset, cause)
+      return failedRead(ErrorCode.KAFKA_STORAGE_ERROR)
+    }
   }
 
   bytesFrom(offset: number, enough: number, isolation: Isolation | undefined): number {
@@ -128,4 +135,12 @@ export class LogView {
       return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, offset: -1, timestamp: -1, leaderEpoch: -1 }
     }
   }
+}
+
+/** The offset after the last batch. */
+function endOf(parts: readonly Uint8Array[]): number {
+  const part = parts.at(-1) as Uint8Array
+  let at = 0
+  while (at + batchSize(part, at) < part.byteLength) at += batchSize(part, at)
+  return lastOffset(part, at) + 1
 }

@@ -1,9 +1,11 @@
-import { ErrorCode, type Fetch, type FetchRequest } from '@millrace/kafka'
+import { decodeResponse, ErrorCode, Fetch, type FetchRequest } from '@millrace/kafka'
+import { concatBytes } from '@millrace/std'
 import { ManualClock } from '@millrace/testing'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { FetchTarget } from '../../src/handlers/fetch-session.ts'
 import { PendingFetch } from '../../src/handlers/pending-fetch.ts'
 import type { Exchange } from '../../src/handlers/registry.ts'
+import type { ResponseStream } from '../../src/net/response.ts'
 import type { LogConfig } from '../../src/log/index.ts'
 import { Partition } from '../../src/metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../../src/metadata/topic-catalog.ts'
@@ -12,8 +14,8 @@ import { makeBatch, openLog } from '../log/fixture.ts'
 
 const maxWaitMs = 500
 
-/** A fetch of a log at `offset`; `answers` counts how often it was answered. */
-function fetchFrom(partition: Partition, offset: number, clock: ManualClock, minBytes = 1) {
+/** A fetch of a log at `offset`; `answers` counts how often it was answered, `answer` reads it. */
+function fetchFrom(partition: Partition, offset: number, clock: ManualClock, minBytes = 1, isolationLevel = 0) {
   const target: FetchTarget = {
     topic: 't',
     topicId: new Uint8Array(16),
@@ -25,11 +27,12 @@ function fetchFrom(partition: Partition, offset: number, clock: ManualClock, min
     toldHighWatermark: -1,
     toldLogStartOffset: -1,
   }
-  const seen = { answers: 0 }
+  const streams: ResponseStream[] = []
   const exchange = {
     version: 12,
+    correlationId: 1,
     client: { onClose: () => () => {} },
-    stream: () => void seen.answers++,
+    stream: (stream: ResponseStream) => void streams.push(stream),
   } as unknown as Exchange<typeof Fetch>
   const services = {
     topics: {} as TopicCatalog,
@@ -38,8 +41,18 @@ function fetchFrom(partition: Partition, offset: number, clock: ManualClock, min
     maxBytes: 1_000_000,
   }
   const context = { sessionId: 0, targets: [target], isIncremental: false, answered: () => {} }
-  new PendingFetch({ maxWaitMs, minBytes } as FetchRequest, exchange, services, context).begin()
-  return seen
+  const request = { maxWaitMs, minBytes, isolationLevel, maxBytes: 1_000_000 } as FetchRequest
+  new PendingFetch(request, exchange, services, context).begin()
+  return {
+    get answers() {
+      return streams.length
+    },
+    answer() {
+      // Without the size that leads a response.
+      const frame = concatBytes(streams[0]?.next() ?? []).subarray(4)
+      return decodeResponse(Fetch, 12, frame).body.responses[0]?.partitions[0]
+    },
+  }
 }
 
 async function openPartition(clock: ManualClock, config: Partial<LogConfig> = {}) {
@@ -83,4 +96,65 @@ test('a fetch at the end of a log that takes no more writes waits; one of what i
   expect(waiting.answers).toBe(0)
   clock.advance(maxWaitMs)
   expect(waiting.answers).toBe(1)
+})
+
+describe('a fetch of read_committed', () => {
+  const transactional = (id: number, sequence: number) => makeBatch({ producer: { id, sequence }, transactional: true })
+  const marker = (producerId: number, commit: boolean) => ({
+    producerId,
+    producerEpoch: 0,
+    coordinatorEpoch: 0,
+    commit,
+    transactionVersion: 1,
+  })
+
+  test('waits for the last stable offset, not for the high watermark, and is told what is aborted', async () => {
+    const clock = new ManualClock()
+    const { log, partition } = await openPartition(clock)
+    const settled = async () => {
+      await clock.settle()
+      partition.changed()
+    }
+    log.append(transactional(1, 0), { leaderEpoch: 0 })
+    await settled()
+    const committed = fetchFrom(partition, 0, clock, 1, 1)
+    const uncommitted = fetchFrom(partition, 0, clock)
+    expect([committed.answers, uncommitted.answers]).toEqual([0, 1])
+    expect(uncommitted.answer()).toMatchObject({ highWatermark: 1, lastStableOffset: 0, abortedTransactions: null })
+    log.appendEndTxnMarker(marker(1, false))
+    expect(committed.answers).toBe(0)
+    await settled()
+    expect(committed.answers).toBe(1)
+    expect(committed.answer()).toMatchObject({
+      highWatermark: 2,
+      lastStableOffset: 2,
+      abortedTransactions: [{ producerId: 1, firstOffset: 0 }],
+    })
+  })
+
+  test('counts towards minBytes only what it may see', async () => {
+    const clock = new ManualClock()
+    const { log, partition } = await openPartition(clock)
+    log.append(makeBatch({ bytes: 1_000 }), { leaderEpoch: 0 })
+    log.append(transactional(1, 0), { leaderEpoch: 0 })
+    await clock.settle()
+    const size = log.read(0, 1).size
+    expect(fetchFrom(partition, 0, clock, size + 1, 1).answers).toBe(0)
+    expect(fetchFrom(partition, 0, clock, size, 1).answers).toBe(1)
+    expect(fetchFrom(partition, 0, clock, size + 1).answers).toBe(1)
+  })
+
+  test('is told of no aborted transactions by an empty list, and by null beside an error of the log', async () => {
+    const clock = new ManualClock()
+    const { log, partition } = await openPartition(clock)
+    log.append(makeBatch(), { leaderEpoch: 0 })
+    await clock.settle()
+    expect(fetchFrom(partition, 0, clock, 1, 1).answer()).toMatchObject({ errorCode: 0, abortedTransactions: [] })
+    expect(fetchFrom(partition, 5, clock, 1, 1).answer()).toMatchObject({
+      errorCode: ErrorCode.OFFSET_OUT_OF_RANGE,
+      highWatermark: -1,
+      lastStableOffset: -1,
+      abortedTransactions: null,
+    })
+  })
 })
