@@ -42,7 +42,7 @@ export {
   type Verdict,
 } from './cluster/errors.ts'
 export type { CommittedOffset, ConsumerGroupMetadata } from './group/group-coordinator.ts'
-export type { RebalanceListener } from './group/group-member.ts'
+export type { RebalanceListener } from './group/membership.ts'
 export type { BrokerNode, PartitionMetadata, TopicMetadata } from './cluster/metadata.ts'
 export type { FoundOffset, OffsetQuery } from './consumer/offset-lookup.ts'
 export type { ClientOptions, ClientSystem } from './cluster/options.ts'
@@ -53,3 +53,4 @@ export type { ColumnBatch, ProducedRange, ProducerRecord, RecordMetadata } from 
 export type { PreparedTransaction } from './transactions/prepared-transaction.ts'
 export { ResumedTransaction } from './transactions/resumed-transaction.ts'
 export { TransactionError } from './transactions/transaction-errors.ts'
+export type { SubscriptionPattern, TopicSubscription } from './consumer/topic-selection.ts'

@@ -274,7 +274,7 @@ export class KafkaAdmin {
   ): Promise<void> {
     const { signal } = options
     const coordinator = new GroupCoordinator(this.#cluster, groupId)
-    await coordinator.commit(offsets, NO_MEMBER, { timeoutMs: this.#timeout(options), signal })
+    await coordinator.commit(offsets, () => NO_MEMBER, { timeoutMs: this.#timeout(options), signal })
   }
 
   async close(): Promise<void> {

@@ -59,6 +59,7 @@ export class Cluster {
   readonly #links = new Map<string, Link>()
   readonly #topics = new Set<string>()
   #refreshing: Promise<void> | undefined
+  #followsAll = false
   #topicsAdded = false
   /** Asked for while one was under way or in the pause after it. */
   #refreshAgain = false
@@ -146,6 +147,24 @@ export class Cluster {
     const added = this.#topics.size > before
     if (added) this.#topicsAdded = true
     return added
+  }
+
+  /** From now on all topics count as followed: for subscriptions by pattern. */
+  followAll(isWanted: boolean): void {
+    if (isWanted && !this.#followsAll) this.#topicsAdded = true
+    this.#followsAll = isWanted
+  }
+
+  /** Asks what topics with these ids are called, and follows those that exist. */
+  async findTopicsById(topicIds: readonly Uint8Array[]): Promise<void> {
+    const response = await this.sendToAny(Metadata, {
+      topics: topicIds.map((topicId) => ({ topicId, name: null })),
+      allowAutoTopicCreation: false,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
+    })
+    const names = response.topics.flatMap(({ name, errorCode }) => (errorCode === ErrorCode.NONE && name ? [name] : []))
+    if (this.follow(names)) await this.refresh()
   }
 
   unfollow(topic: string): void {
@@ -261,15 +280,16 @@ export class Cluster {
     try {
       // Topics that are added from here on are not in this request.
       this.#topicsAdded = false
+      const ofAllTopics = this.#followsAll
       const topics = [...this.#topics].map((name) => ({ name }))
       const response = await this.sendToAny(Metadata, (version) => ({
-        topics: version === 0 && topics.length === 0 ? null : topics,
+        topics: ofAllTopics || (version === 0 && topics.length === 0) ? null : topics,
         allowAutoTopicCreation: version < 4 || this.#allowAutoTopicCreation,
         includeClusterAuthorizedOperations: false,
         includeTopicAuthorizedOperations: false,
       }))
       if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode, 'Fetching metadata')
-      this.metadata.update(response)
+      this.metadata.update(response, { ofAllTopics })
       this.#refreshFailures = 0
     } catch (error) {
       this.#refreshFailures++

@@ -36,11 +36,16 @@ export class ClusterMetadata {
   /** The error codes of topics that could not be described. */
   readonly topicErrors = new Map<string, number>()
 
-  update(response: MetadataResponse): void {
+  /** `ofAllTopics`: what the response does not name does not exist. */
+  update(response: MetadataResponse, { ofAllTopics = false } = {}): void {
     this.clusterId = response.clusterId
     this.controllerId = response.controllerId
     this.brokers.clear()
     for (const broker of response.brokers) this.brokers.set(broker.nodeId, broker)
+    if (ofAllTopics) {
+      const names = new Set(response.topics.map(({ name }) => name))
+      for (const name of this.topics.keys()) if (!names.has(name)) this.forget(name)
+    }
     for (const topic of response.topics) {
       const name = topic.name
       if (name === null) continue
@@ -80,6 +85,16 @@ export class ClusterMetadata {
     const partitions = known.partitions.map((p) => (p.partition === partition ? { ...p, leader, leaderEpoch } : p))
     this.topics.set(topic, { ...known, partitions })
     return true
+  }
+
+  /** Names by {@link uuidKey} of these topic ids; those that are not known are left out. */
+  namesOf(topicIds: readonly Uint8Array[]): Map<string, string> {
+    const wanted = new Set(topicIds.map(uuidKey))
+    const names = new Map<string, string>()
+    for (const { name, topicId } of this.topics.values()) {
+      if (topicId && wanted.has(uuidKey(topicId))) names.set(uuidKey(topicId), name)
+    }
+    return names
   }
 
   forget(topic: string): void {

@@ -5,13 +5,8 @@ import {
   type GroupIdentity,
   NO_MEMBER,
 } from '../group/group-coordinator.ts'
+import type { Membership } from '../group/membership.ts'
 import type { SubscriptionState } from './subscription.ts'
-
-/** What the committer needs to know of the consumer's membership; undefined without one. */
-interface Membership {
-  readonly identity: GroupIdentity
-  noteCommitError(error: unknown): void
-}
 
 /** Stores how far a consumer has read: when asked to, and by itself where that is wanted. */
 export class Committer {
@@ -44,7 +39,7 @@ export class Committer {
     const member = this.#membership()
     this.#automatic.abort()
     try {
-      await this.#coordinator.commit(offsets ?? this.#consumed(), member?.identity ?? NO_MEMBER, options)
+      await this.#coordinator.commit(offsets ?? this.#consumed(), this.#identity, options)
     } catch (error) {
       member?.noteCommitError(error)
       throw error
@@ -66,10 +61,11 @@ export class Committer {
   async beforeRevocation(): Promise<void> {
     if (!this.#options.enableAutoCommit) return
     this.#automatic.abort()
-    const identity = this.#membership()?.identity ?? NO_MEMBER
     const { requestTimeoutMs: timeoutMs } = this.#options
-    await this.#coordinator.commit(this.#consumed(), identity, { timeoutMs }).catch(() => {})
+    await this.#coordinator.commit(this.#consumed(), this.#identity, { timeoutMs }).catch(() => {})
   }
+
+  #identity = (): GroupIdentity => this.#membership()?.identity ?? NO_MEMBER
 
   #consumed(): CommittedOffset[] {
     const offsets: CommittedOffset[] = []

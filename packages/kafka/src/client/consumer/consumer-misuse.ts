@@ -34,3 +34,10 @@ export function invalidSeek({ topic, partition, offset }: TopicPartition & { off
 export function wokenUp(): MillraceError {
   return new MillraceError('KAFKA_WAKEUP', { message: 'The poll was ended by wakeup().' })
 }
+
+export function serverPatternInClassicGroup(): MillraceError {
+  return new MillraceError('KAFKA_INVALID_OPTION', {
+    message: "The broker matches patterns only for groups with groupProtocol 'consumer'.",
+    fix: "Set groupProtocol to 'consumer', or subscribe with a RegExp, which the client matches.",
+  })
+}

@@ -13,6 +13,7 @@ import {
 
 export type AutoOffsetReset = 'latest' | 'earliest' | 'none'
 export type IsolationLevel = 'read_uncommitted' | 'read_committed'
+export type GroupProtocol = 'classic' | 'consumer'
 export type AssignorName = 'range' | 'roundrobin' | 'cooperative-sticky'
 
 /** Settings of {@link KafkaConsumer}, named and preset as those of Kafka's Java consumer. Times in milliseconds. */
@@ -39,6 +40,16 @@ export interface KafkaConsumerOptions extends ClientOptions {
   checkCrcs?: boolean
   /** The most that the records of one batch may take when decompressed, bytes. */
   maxDecompressedBytes?: number
+  /**
+   * How the group works: `classic`, where a member divides the partitions, or `consumer` (KIP-848), where the broker does
+   * and no rebalance stops everybody. Default classic.
+   */
+  groupProtocol?: GroupProtocol
+  /** With `groupProtocol: 'consumer'`: how the broker divides, `uniform` or `range`. The broker's choice without it. */
+  groupRemoteAssignor?: string
+  /** The rack of this client: brokers let it read from a replica nearby (KIP-392). */
+  clientRack?: string
+  /** Times of a classic group; with `consumer` the broker decides. */
   sessionTimeoutMs?: number
   heartbeatIntervalMs?: number
   /** A member that does not poll for so long leaves its group. */
@@ -68,6 +79,9 @@ const CONSUMER_DEFAULTS = {
   isolationLevel: 'read_uncommitted' as IsolationLevel,
   checkCrcs: true,
   maxDecompressedBytes: 128 * 1024 * 1024,
+  groupProtocol: 'classic' as GroupProtocol,
+  groupRemoteAssignor: undefined as string | undefined,
+  clientRack: undefined as string | undefined,
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 3_000,
   maxPollIntervalMs: 300_000,
@@ -88,11 +102,21 @@ export type ResolvedConsumerOptions = Omit<typeof CONSUMER_DEFAULTS, 'bootstrapS
   assignors: readonly PartitionAssignor[]
 }
 
+/** What the other protocol has no use for: not to be given, since it would do nothing. */
+const CLASSIC_ONLY = ['sessionTimeoutMs', 'heartbeatIntervalMs', 'partitionAssignors'] as const
+const CONSUMER_ONLY = ['groupRemoteAssignor'] as const
+
 /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
 export function resolveConsumerOptions(given: KafkaConsumerOptions): ResolvedConsumerOptions {
   const resolved = resolveOptions('KafkaConsumer', CONSUMER_DEFAULTS, given)
   checkChoice('autoOffsetReset', resolved.autoOffsetReset, ['latest', 'earliest', 'none'])
   checkChoice('isolationLevel', resolved.isolationLevel, ['read_uncommitted', 'read_committed'])
+  checkChoice('groupProtocol', resolved.groupProtocol, ['classic', 'consumer'])
+  for (const key of resolved.groupProtocol === 'consumer' ? CLASSIC_ONLY : CONSUMER_ONLY) {
+    if (given[key] === undefined) continue
+    const other = resolved.groupProtocol === 'consumer' ? 'classic' : 'consumer'
+    throw invalidOption('KafkaConsumer', key, given[key], `it only with groupProtocol '${other}'`)
+  }
   const assignors = resolved.partitionAssignors.map((name) => {
     checkChoice('partitionAssignors', name, Object.keys(ASSIGNORS))
     return ASSIGNORS[name]

@@ -5,7 +5,14 @@ import { Cluster } from '../cluster/cluster.ts'
 import { Committer } from './committer.ts'
 import { type KafkaConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
-import { concurrentPoll, invalidSeek, mixedModes, nothingToRead, wokenUp } from './consumer-misuse.ts'
+import {
+  concurrentPoll,
+  invalidSeek,
+  mixedModes,
+  nothingToRead,
+  serverPatternInClassicGroup,
+  wokenUp,
+} from './consumer-misuse.ts'
 import { ClientClosedError } from '../cluster/errors.ts'
 import { Fetcher } from './fetcher.ts'
 import {
@@ -14,7 +21,9 @@ import {
   GroupCoordinator,
   NO_MEMBER,
 } from '../group/group-coordinator.ts'
-import { GroupMember, type RebalanceListener } from '../group/group-member.ts'
+import { ClassicMember } from '../group/classic-member.ts'
+import { ConsumerMember } from '../group/consumer-member.ts'
+import type { Membership, RebalanceListener } from '../group/membership.ts'
 import {
   EARLIEST_TIMESTAMP,
   type FoundOffset,
@@ -25,6 +34,7 @@ import {
 import type { TopicMetadata } from '../cluster/metadata.ts'
 import { Positions } from './positions.ts'
 import { SubscriptionState } from './subscription.ts'
+import { TopicSelection, type TopicSubscription } from './topic-selection.ts'
 import { Pulse, timedOut } from '../cluster/waiting.ts'
 
 /** How often a poll looks again when a partition has no leader or rests after a failure. */
@@ -55,7 +65,8 @@ export class KafkaConsumer {
   readonly #fetcher: Fetcher
   readonly #positions: Positions
   readonly #changed: Pulse
-  #member: GroupMember | undefined
+  readonly #selection: TopicSelection
+  #member: Membership | undefined
   #isPolling = false
   #isWoken = false
   #isClosed = false
@@ -74,31 +85,46 @@ export class KafkaConsumer {
     this.#committer =
       this.#coordinator && new Committer({ ...parts, coordinator: this.#coordinator, membership: () => this.#member })
     this.#fetcher = new Fetcher(parts)
-    this.#positions = new Positions({ ...parts, coordinator: this.#coordinator })
+    const identity = () => this.#member?.identity ?? NO_MEMBER
+    this.#positions = new Positions({ ...parts, coordinator: this.#coordinator, identity })
+    this.#selection = new TopicSelection(this.#cluster, this.#subscription)
     this.#cluster.onMetadata = () => {
+      if (this.#selection.metadataChanged()) this.#member?.subscriptionChanged()
       this.#member?.metadataChanged()
       onChange()
     }
   }
 
-  /** Reads these topics as a member of the group; the group's partitions are divided among its members. Replaces what was subscribed. */
-  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
+  /**
+   * Reads topics as a member of the group; the group's partitions are divided among its members. Replaces what was
+   * subscribed.
+   *
+   * @param topics Names; a regular expression that this client applies to all topics but Kafka's own, also to those that
+   *   come later; or `{ pattern }` for the broker to match, with `groupProtocol: 'consumer'`.
+   * @example
+   * consumer.subscribe(['orders', 'payments'])
+   * consumer.subscribe(/^orders-/)
+   * consumer.subscribe({ pattern: 'orders-.*' })
+   */
+  subscribe(topics: TopicSubscription, listener: RebalanceListener = {}): void {
     this.#checkOpen()
     const coordinator = this.#requireGroup('subscribe')
     if (this.#subscription.mode === 'assigned') throw mixedModes()
+    const isClassic = this.#options.groupProtocol === 'classic'
+    if (isClassic && 'pattern' in topics) throw serverPatternInClassicGroup()
     this.#subscription.mode = 'subscribed'
-    this.#subscription.topics = [...new Set(topics)]
-    this.#cluster.follow(topics)
-    this.#member ??= new GroupMember({
+    this.#selection.select(topics)
+    const context = {
       cluster: this.#cluster,
       coordinator,
       subscription: this.#subscription,
       options: this.#options,
       beforeRevocation: async () => this.#committer?.beforeRevocation(),
       onChange: () => this.#changed.notify(),
-    })
+    }
+    this.#member ??= isClassic ? new ClassicMember(context) : new ConsumerMember(context)
     this.#member.listener = listener
-    this.#member.requestRejoin()
+    this.#member.subscriptionChanged()
   }
 
   /** Reads exactly these partitions, without a group's help. Those that stay keep their positions. */
@@ -114,6 +140,7 @@ export class KafkaConsumer {
   /** Gives up all topics and partitions, and leaves the group. */
   async unsubscribe(): Promise<void> {
     await this.#leaveGroup()
+    this.#selection.clear()
     this.#subscription.clear()
   }
 

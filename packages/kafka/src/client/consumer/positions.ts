@@ -3,7 +3,7 @@ import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import { ClientTimeoutError } from '../cluster/errors.ts'
-import type { GroupCoordinator } from '../group/group-coordinator.ts'
+import type { GroupCoordinator, GroupIdentity } from '../group/group-coordinator.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpOffsets } from './offset-lookup.ts'
 import { type OffsetReset, type PartitionState, partitionKey, type SubscriptionState } from './subscription.ts'
 
@@ -20,6 +20,7 @@ export class Positions {
   readonly #subscription: SubscriptionState
   readonly #options: ResolvedConsumerOptions
   readonly #onChange: () => void
+  readonly #identity: () => GroupIdentity
   #working = false
   #error: Error | undefined
 
@@ -29,12 +30,14 @@ export class Positions {
     subscription: SubscriptionState
     options: ResolvedConsumerOptions
     onChange: () => void
+    identity: () => GroupIdentity
   }) {
     this.#cluster = parts.cluster
     this.#coordinator = parts.coordinator
     this.#subscription = parts.subscription
     this.#options = parts.options
     this.#onChange = parts.onChange
+    this.#identity = parts.identity
   }
 
   takeError(): Error | undefined {
@@ -89,7 +92,8 @@ export class Positions {
     const committed = new Map<string, number>()
     if (this.#coordinator) {
       // Offsets of transactions that are still open count as not there yet (KIP-447).
-      const options = { timeoutMs: ATTEMPT_MS, requireStable: this.#options.isolationLevel === 'read_committed' }
+      const requireStable = this.#options.isolationLevel === 'read_committed'
+      const options = { timeoutMs: ATTEMPT_MS, requireStable, identity: this.#identity }
       for (const offset of await this.#coordinator.committed(states, options)) {
         committed.set(partitionKey(offset), offset.offset)
       }

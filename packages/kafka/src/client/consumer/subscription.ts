@@ -54,6 +54,8 @@ export function partitionKey({ topic, partition }: TopicPartition): string {
 export class SubscriptionState {
   /** Subscribed topics; empty when partitions were assigned by hand. */
   topics: readonly string[] = []
+  /** Matched by the broker (KIP-848), in RE2/J's syntax. */
+  serverPattern: string | undefined
   mode: 'none' | 'subscribed' | 'assigned' = 'none'
   readonly #partitions = new Map<string, PartitionState>()
 
@@ -109,6 +111,7 @@ export class SubscriptionState {
   clear(): void {
     this.mode = 'none'
     this.topics = []
+    this.serverPattern = undefined
     this.#partitions.clear()
   }
 }

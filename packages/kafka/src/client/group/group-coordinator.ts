@@ -3,6 +3,8 @@ import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { Coordinator } from '../cluster/coordinator.ts'
+import { isRetriable } from '../cluster/errors.ts'
+import { uuidKey } from '../cluster/metadata.ts'
 import { retry } from '../cluster/waiting.ts'
 
 /** An offset to commit or that was committed: of the next record to read, not of the last one read. */
@@ -28,7 +30,12 @@ export interface GroupIdentity {
 
 export const NO_MEMBER: GroupIdentity = { memberId: '', generationId: -1, groupInstanceId: null }
 
-/** Topic ids would be needed from these versions on, for which nothing here has a use. */
+export interface OffsetCallOptions {
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
+/** Of OffsetCommit and OffsetFetch. */
 const LAST_OFFSET_VERSION_BY_NAME = 9
 
 /** The broker that keeps a group, and the group's offsets there. */
@@ -43,43 +50,46 @@ export class GroupCoordinator extends Coordinator {
   }
 
   /**
-   * Stores offsets, trying again while the coordinator moves or loads.
+   * Stores offsets, trying again while the coordinator moves or loads. `identity` is asked before each attempt: the epoch
+   * of a KIP-848 member may move on meanwhile.
    *
    * @throws {KafkaError} ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS and others
    * @throws {ClientTimeoutError}
    */
   async commit(
     offsets: readonly CommittedOffset[],
-    identity: GroupIdentity,
-    options: { timeoutMs: number; signal?: AbortSignal | undefined },
+    identity: () => GroupIdentity,
+    options: OffsetCallOptions,
   ): Promise<void> {
     if (offsets.length === 0) return
     const what = `Committing offsets of group ${this.groupId}`
     const topics = groupByTopic(offsets).map(([name, ofTopic]) => ({
       name,
-      partitions: ofTopic.map(({ partition, offset, metadata }) => ({
+      topicId: this.#cluster.metadata.topics.get(name)?.topicId,
+      partitions: ofTopic.map(({ partition, offset, leaderEpoch, metadata }) => ({
         partitionIndex: partition,
         committedOffset: offset,
+        committedLeaderEpoch: leaderEpoch ?? -1,
         committedMetadata: metadata ?? '',
       })),
     }))
-    const request = {
-      groupId: this.groupId,
-      generationIdOrMemberEpoch: identity.generationId,
-      memberId: identity.memberId,
-      groupInstanceId: identity.groupInstanceId,
-      topics,
-    }
-    await retry({ ...this.#cluster.retryOptions(what), ...options }, async () => {
+    const maxVersion = versionFor(topics)
+    await retry(this.#retryOptions(what, identity, options), async () => {
+      const { generationId, memberId, groupInstanceId } = identity()
       const response = await this.send(
         OffsetCommit,
-        (version) => (version >= 7 ? request : { ...request, groupInstanceId: null }),
+        (version) => {
+          const { groupId } = this
+          const request = { groupId, generationIdOrMemberEpoch: generationId, memberId, topics }
+          return version >= 7 ? { ...request, groupInstanceId } : request
+        },
         (answer) => firstError(answer.topics.flatMap((topic) => topic.partitions)),
-        { maxVersion: LAST_OFFSET_VERSION_BY_NAME },
+        maxVersion,
       )
-      for (const { name, partitions } of response.topics) {
-        for (const { partitionIndex, errorCode } of partitions) {
-          if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, `${what} for ${name}-${partitionIndex}`)
+      for (const topic of response.topics) {
+        for (const { partitionIndex, errorCode } of topic.partitions) {
+          if (errorCode === ErrorCode.NONE) continue
+          throw new KafkaError(errorCode, `${what} for ${nameOf(topic, topics)}-${partitionIndex}`)
         }
       }
     })
@@ -93,7 +103,7 @@ export class GroupCoordinator extends Coordinator {
    */
   async committed(
     partitions: readonly TopicPartition[] | 'all',
-    options: { timeoutMs: number; signal?: AbortSignal | undefined; requireStable?: boolean },
+    options: OffsetCallOptions & { requireStable?: boolean; identity?: () => GroupIdentity },
   ): Promise<CommittedOffset[]> {
     const { groupId } = this
     const what = `Fetching offsets of group ${groupId}`
@@ -102,31 +112,69 @@ export class GroupCoordinator extends Coordinator {
         ? null
         : groupByTopic(partitions).map(([name, ofTopic]) => ({
             name,
+            topicId: this.#cluster.metadata.topics.get(name)?.topicId,
             partitionIndexes: ofTopic.map(({ partition }) => partition),
           }))
-    const { timeoutMs, signal, requireStable = false } = options
-    return retry({ ...this.#cluster.retryOptions(what), timeoutMs, signal }, async () => {
+    const { requireStable = false, identity = () => NO_MEMBER } = options
+    // Asked for all, the coordinator would answer with ids that nobody here has a name for.
+    const maxVersion = topics ? versionFor(topics) : { maxVersion: LAST_OFFSET_VERSION_BY_NAME }
+    return retry(this.#retryOptions(what, identity, options), async () => {
       const response = await this.send(
         OffsetFetch,
         (version) => {
-          if (version >= 8) return { groupId: '', topics: [], groups: [{ groupId, topics }], requireStable }
-          return { groupId, topics, groups: [], requireStable: version >= 7 && requireStable }
+          if (version < 8) return { groupId, topics, groups: [], requireStable: version >= 7 && requireStable }
+          const { memberId, generationId: memberEpoch } = identity()
+          const member = memberId === '' ? {} : { memberId, memberEpoch }
+          return { groupId: '', topics: [], groups: [{ groupId, topics, ...member }], requireStable }
         },
         (answer) => answer.groups[0]?.errorCode ?? answer.errorCode,
-        { maxVersion: LAST_OFFSET_VERSION_BY_NAME },
+        maxVersion,
       )
       const answer = response.groups[0] ?? response
       if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode, what)
       const offsets: CommittedOffset[] = []
-      for (const { name: topic, partitions: ofTopic } of answer.topics) {
-        for (const { partitionIndex: partition, committedOffset: offset, metadata, errorCode } of ofTopic) {
-          if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, `${what} for ${topic}-${partition}`)
-          if (offset >= 0) offsets.push({ topic, partition, offset, metadata: metadata ?? '' })
+      for (const found of answer.topics) {
+        const topic = nameOf(found, topics ?? [])
+        for (const entry of found.partitions) {
+          const { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch, metadata } = entry
+          if (entry.errorCode !== ErrorCode.NONE)
+            throw new KafkaError(entry.errorCode, `${what} for ${topic}-${partition}`)
+          const epoch = committedLeaderEpoch >= 0 ? { leaderEpoch: committedLeaderEpoch } : {}
+          if (offset >= 0) offsets.push({ topic, partition, offset, ...epoch, metadata: metadata ?? '' })
         }
       }
       return offsets
     })
   }
+
+  #retryOptions(what: string, identity: () => GroupIdentity, { timeoutMs, signal }: OffsetCallOptions) {
+    const onRetry = (error: unknown) => {
+      if (error instanceof KafkaError && isAboutTopicId(error)) this.#cluster.requestRefresh()
+    }
+    // A heartbeat that is under way brings the epoch that the coordinator wants.
+    const retriable = (error: unknown) =>
+      isRetriable(error) ||
+      (error instanceof KafkaError && error.kafkaCode === ErrorCode.STALE_MEMBER_EPOCH && identity().memberId !== '')
+    return { ...this.#cluster.retryOptions(what), timeoutMs, signal, onRetry, retriable }
+  }
+}
+
+function isAboutTopicId({ kafkaCode }: KafkaError): boolean {
+  return kafkaCode === ErrorCode.UNKNOWN_TOPIC_ID || kafkaCode === ErrorCode.INCONSISTENT_TOPIC_ID
+}
+
+type RequestedTopic = { readonly name: string; readonly topicId: Uint8Array | undefined }
+
+/** Answers name topics as the request did: by name, or by id from version 10 on. */
+function nameOf(topic: { name: string; topicId?: Uint8Array }, asked: readonly RequestedTopic[]): string {
+  if (topic.name !== '') return topic.name
+  const id = uuidKey(topic.topicId)
+  return asked.find(({ topicId }) => uuidKey(topicId) === id)?.name ?? ''
+}
+
+/** Topics go by id where all ids are known: then offsets cannot become those of a new topic of the same name. */
+function versionFor(topics: readonly RequestedTopic[]): { maxVersion?: number } {
+  return topics.every(({ topicId }) => topicId !== undefined) ? {} : { maxVersion: LAST_OFFSET_VERSION_BY_NAME }
 }
 
 function firstError(answers: readonly { errorCode: number }[]): number {

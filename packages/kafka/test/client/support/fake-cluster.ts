@@ -269,9 +269,11 @@ export class FakeCluster {
 
   #commit(body: RequestOf<typeof OffsetCommit>): ResponseInputOf<typeof OffsetCommit> {
     return {
-      topics: body.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex, committedOffset }) => {
+      topics: body.topics.map((topic) => ({
+        name: topic.name,
+        topicId: topic.topicId,
+        partitions: topic.partitions.map(({ partitionIndex, committedOffset }) => {
+          const name = this.#nameOf(topic, topic.name)
           this.offsets.set(`${body.groupId}/${name}-${partitionIndex}`, committedOffset)
           return { partitionIndex }
         }),
@@ -280,12 +282,14 @@ export class FakeCluster {
   }
 
   #committed(body: RequestOf<typeof OffsetFetch>): ResponseInputOf<typeof OffsetFetch> {
-    const topicsOf = (groupId: string, topics: readonly { name: string; partitionIndexes: readonly number[] }[]) =>
-      topics.map(({ name, partitionIndexes }) => ({
+    type Topic = { name: string; topicId?: Uint8Array; partitionIndexes: readonly number[] }
+    const topicsOf = (groupId: string, topics: readonly Topic[]) =>
+      topics.map(({ name, topicId = new Uint8Array(16), partitionIndexes }) => ({
         name,
+        topicId,
         partitions: partitionIndexes.map((partitionIndex) => {
-          const committedOffset = this.offsets.get(`${groupId}/${name}-${partitionIndex}`) ?? -1
-          return { partitionIndex, committedOffset, metadata: '' }
+          const key = `${groupId}/${this.#nameOf({ topicId }, name)}-${partitionIndex}`
+          return { partitionIndex, committedOffset: this.offsets.get(key) ?? -1, metadata: '' }
         }),
       }))
     return {

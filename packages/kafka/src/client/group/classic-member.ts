@@ -1,34 +1,11 @@
 import { MillraceError, sleep, type TimerHandle } from '@millrace/std'
 import { Heartbeat, LeaveGroup } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
-import type { TopicPartition } from './assignors/assignor.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { ResolvedConsumerOptions } from '../consumer/consumer-options.ts'
 import { isRetriable } from '../cluster/errors.ts'
-import type { GroupCoordinator, GroupIdentity } from './group-coordinator.ts'
+import type { GroupIdentity } from './group-coordinator.ts'
+import { type Membership, type MembershipOptions, type RebalanceListener, tellLost, without } from './membership.ts'
 import { type Joined, joinGroup } from './group-join.ts'
-import { partitionKey, type SubscriptionState } from '../consumer/subscription.ts'
 import { backoff } from '../cluster/waiting.ts'
-
-/** Told of rebalances, always from within `poll` or `close`. The consumer waits for promises. */
-export interface RebalanceListener {
-  onPartitionsAssigned?(partitions: TopicPartition[]): void | Promise<void>
-  /** They are still this consumer's: the last moment to commit. */
-  onPartitionsRevoked?(partitions: TopicPartition[]): void | Promise<void>
-  /** They may be another's already: committing is too late. Without it, `onPartitionsRevoked` is called. */
-  onPartitionsLost?(partitions: TopicPartition[]): void | Promise<void>
-}
-
-export interface GroupMemberOptions {
-  cluster: Cluster
-  coordinator: GroupCoordinator
-  subscription: SubscriptionState
-  options: ResolvedConsumerOptions
-  /** Runs before partitions are given up: commits what was read, if that is wanted. */
-  beforeRevocation: () => Promise<void>
-  /** A poll has something to do. */
-  onChange: () => void
-}
 
 /** The coordinator knows this member no longer: it must come back as a new one. */
 class MembershipLostError extends MillraceError {
@@ -37,14 +14,10 @@ class MembershipLostError extends MillraceError {
   }
 }
 
-/**
- * A member of a classic consumer group. Joining and heartbeats go on in the background; giving up and taking over
- * partitions, with the listener's calls, happens only within `poll` (see {@link advance}), so that no record is in
- * work at that time.
- */
-export class GroupMember {
+/** A member of a classic group: the members agree on a protocol, and one of them divides the partitions. */
+export class ClassicMember implements Membership {
   listener: RebalanceListener = {}
-  readonly #context: GroupMemberOptions
+  readonly #context: MembershipOptions
   #memberId = ''
   #generationId = -1
   #needsRejoin = true
@@ -62,7 +35,7 @@ export class GroupMember {
   #assignedFor: ReadonlyMap<string, number> | undefined
   readonly #closed = new AbortController()
 
-  constructor(options: GroupMemberOptions) {
+  constructor(options: MembershipOptions) {
     this.#context = options
   }
 
@@ -86,7 +59,7 @@ export class GroupMember {
   }
 
   /** The subscription changed. */
-  requestRejoin(): void {
+  subscriptionChanged(): void {
     this.#needsRejoin = true
     this.#context.onChange()
   }
@@ -114,7 +87,7 @@ export class GroupMember {
     for (const [topic, count] of this.#assignedFor) {
       if ((this.#context.cluster.metadata.topics.get(topic)?.partitions.length ?? 0) === count) continue
       this.#assignedFor = undefined
-      this.requestRejoin()
+      this.subscriptionChanged()
       return
     }
   }
@@ -126,7 +99,8 @@ export class GroupMember {
     const { subscription } = this.#context
     const owned = subscription.assignment()
     try {
-      if (owned.length > 0) await (this.#isLost ? this.#tellLost(owned) : this.listener.onPartitionsRevoked?.(owned))
+      if (owned.length > 0)
+        await (this.#isLost ? tellLost(this.listener, owned) : this.listener.onPartitionsRevoked?.(owned))
     } finally {
       subscription.replace([])
       await this.#leave('the consumer is being closed')
@@ -139,7 +113,7 @@ export class GroupMember {
     if (this.#isLost) {
       this.#isLost = false
       subscription.replace([])
-      if (owned.length > 0) await this.#tellLost(owned)
+      await tellLost(this.listener, owned)
     } else {
       const isCooperative = this.#context.options.assignors.every((assignor) => assignor.protocol === 'cooperative')
       const topics = new Set(subscription.topics)
@@ -278,7 +252,7 @@ export class GroupMember {
   #hear(errorCode: number): void {
     switch (errorCode) {
       case ErrorCode.REBALANCE_IN_PROGRESS:
-        this.requestRejoin()
+        this.subscriptionChanged()
         return
       case ErrorCode.UNKNOWN_MEMBER_ID:
       case ErrorCode.ILLEGAL_GENERATION:
@@ -310,12 +284,7 @@ export class GroupMember {
     this.#generationId = -1
     this.#assignedFor = undefined
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#memberId = ''
-    this.requestRejoin()
-  }
-
-  async #tellLost(partitions: TopicPartition[]): Promise<void> {
-    if (this.listener.onPartitionsLost) await this.listener.onPartitionsLost(partitions)
-    else await this.listener.onPartitionsRevoked?.(partitions)
+    this.subscriptionChanged()
   }
 
   async #leave(reason: string): Promise<void> {
@@ -342,9 +311,4 @@ export class GroupMember {
   #now(): number {
     return this.#context.cluster.options.system.clock.monotonic()
   }
-}
-
-function without(partitions: readonly TopicPartition[], others: readonly TopicPartition[]): TopicPartition[] {
-  const keys = new Set(others.map(partitionKey))
-  return partitions.filter((partition) => !keys.has(partitionKey(partition)))
 }
