@@ -1,5 +1,6 @@
 import type { Clock, Random, TimerHandle, Timers } from '@millrace/std'
-import type { Journal } from '../journal/journal.ts'
+import type { Journal, ProducerIdentity, TransactionMarker } from '../journal/journal.ts'
+import { shardOf } from '../journal/shard-of.ts'
 import type { Logger } from '../logger.ts'
 import { ClassicGroup } from './classic-group.ts'
 import type { OffsetReader } from './group.ts'
@@ -104,18 +105,58 @@ export class GroupCoordinator {
   }
 
   /**
+   * Commits offsets as part of a producer's transaction: they count once {@link completeTransaction} commits it. `isOpen` is
+   * asked in the same breath whether the transaction is still open; `undefined` is answered when it is not. Rejects with
+   * JournalError when the producer is fenced.
+   */
+  async commitTransactional(
+    request: CommitRequest,
+    producer: ProducerIdentity,
+    isOpen: () => boolean,
+  ): Promise<OffsetErrors | undefined> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.ask((reply: Reply<OffsetErrors | undefined>) => {
+      if (!isOpen()) {
+        reply(undefined)
+        return noRecords
+      }
+      const { records, response } = runner.shard.offsets.commit(request)
+      reply(response)
+      return records
+    }, producer)
+  }
+
+  /** Ends a producer's transaction in a partition of `__consumer_offsets`. Resolves when that is durable. */
+  async completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
+    await this.ready()
+    const runner = this.#runners?.[partition]
+    if (!runner) throw new RangeError(`There is no partition ${partition} of the offsets of groups.`)
+    return new Promise((resolve, reject) => {
+      runner.mark(marker, resolve, reject)
+    })
+  }
+
+  /** The partition of `__consumer_offsets` that a group belongs to. */
+  async partitionOf(groupId: string): Promise<number> {
+    await this.ready()
+    return partitionOfGroup(groupId, this.#runners?.length ?? 1)
+  }
+
+  /**
    * What `read` makes of the committed offsets of a group, once all that it saw is durable; or why who asks may not read them.
    */
   async readOffsets<T>(
     groupId: string,
     reader: OffsetReader,
-    read: (offsets: CommittedOffsets) => T,
+    read: (offsets: CommittedOffsets, isPending: (topic: string, partition: number) => boolean) => T,
   ): Promise<T | GroupError> {
     const runner = await this.#runnerFor(groupId)
     return runner.ask((reply: Reply<T | GroupError>) => {
       const error = runner.shard.groups.get(groupId)?.checkOffsetFetch(reader) ?? 'NONE'
       // Now, not when it is answered: by then commits may have come that are not durable.
-      reply(error === 'NONE' ? read(runner.shard.committed.of(groupId)) : error)
+      const { committed, pending } = runner.shard
+      const isPending = (topic: string, partition: number) => pending.has({ group: groupId, topic, partition })
+      reply(error === 'NONE' ? read(committed.of(groupId), isPending) : error)
       return noRecords
     })
   }
@@ -196,9 +237,7 @@ export class GroupCoordinator {
 
 /** The partition of `__consumer_offsets` that a group belongs to: Java's hash of its id. */
 export function partitionOfGroup(groupId: string, partitions: number): number {
-  let hash = 0
-  for (let i = 0; i < groupId.length; i++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(i)) | 0
-  return (hash & 0x7fff_ffff) % partitions
+  return shardOf(groupId, partitions)
 }
 
 function describe(group: ClassicGroup): GroupDescription {

@@ -1,7 +1,8 @@
 import { ClassicGroup } from './classic-group.ts'
 import type { Group } from './group.ts'
-import { type GroupRecord, type OffsetKey, type OffsetValue, offsetRecord } from './group-records.ts'
+import { type GroupRecord, type OffsetValue, offsetRecord } from './group-records.ts'
 import type { OffsetStore } from './offset-store.ts'
+import type { PendingOffsets } from './pending-offsets.ts'
 import type { CommitRequest, GroupError } from './protocol.ts'
 import { noRecords, type ShardContext } from './shard-context.ts'
 
@@ -12,8 +13,8 @@ export type OffsetErrors = readonly GroupError[]
 export interface OffsetsState {
   readonly groups: Map<string, Group>
   readonly offsets: OffsetStore
-  /** Whether a transaction that is still open has committed this offset. */
-  readonly isPending: (key: OffsetKey) => boolean
+  /** What transactions that are still open have committed. */
+  readonly pending: PendingOffsets
 }
 
 interface Outcome<T> {
@@ -53,7 +54,13 @@ export class GroupOffsets {
     const group = this.#state.groups.get(groupId)
     if (!group) return { records: noRecords, response: 'GROUP_ID_NOT_FOUND' }
     if (!group.isEmpty) return { records: noRecords, response: 'NON_EMPTY_GROUP' }
-    const records = [...this.#state.offsets.tombstones(groupId), ...group.tombstones()]
+    const { offsets, pending } = this.#state
+    const pendingOnly = [...pending.keysOf(groupId)].filter((key) => !offsets.has(key))
+    const records = [
+      ...offsets.tombstones(groupId),
+      ...pendingOnly.map((key) => offsetRecord(key, null)),
+      ...group.tombstones(),
+    ]
     return { records, response: 'NONE' }
   }
 
@@ -62,7 +69,7 @@ export class GroupOffsets {
     groupId: string,
     partitions: readonly { readonly topic: string; readonly partition: number }[],
   ): Outcome<{ readonly error: GroupError; readonly errors: OffsetErrors }> {
-    const { groups, offsets, isPending } = this.#state
+    const { groups, offsets, pending } = this.#state
     const group = groups.get(groupId)
     const error = group ? group.checkOffsetDelete() : 'GROUP_ID_NOT_FOUND'
     if (!group || error !== 'NONE') return { records: noRecords, response: { error, errors: [] } }
@@ -70,7 +77,7 @@ export class GroupOffsets {
     const errors = partitions.map(({ topic, partition }): GroupError => {
       if (group.isSubscribedTo(topic)) return 'GROUP_SUBSCRIBED_TO_TOPIC'
       const key = { group: groupId, topic, partition }
-      if (offsets.has(key) || isPending(key)) records.push(offsetRecord(key, null))
+      if (offsets.has(key) || pending.has(key)) records.push(offsetRecord(key, null))
       return 'NONE'
     })
     return { records, response: { error: 'NONE', errors } }
@@ -84,6 +91,9 @@ export class GroupOffsets {
         if (mayBeOf(value, topicId)) records.push(offsetRecord({ group, topic, partition }, null))
       }
     }
+    for (const key of this.#state.pending.keysIn(topic)) {
+      if (!this.#state.offsets.has(key)) records.push(offsetRecord(key, null))
+    }
     return records
   }
 
@@ -92,7 +102,7 @@ export class GroupOffsets {
    * are subscribed to stay, and those that an open transaction is about to replace.
    */
   expire(): readonly GroupRecord[] {
-    const { groups, offsets, isPending } = this.#state
+    const { groups, offsets, pending } = this.#state
     const now = this.#context.clock.now()
     const records: GroupRecord[] = []
     for (const group of groups.values()) {
@@ -101,11 +111,11 @@ export class GroupOffsets {
         const isSubscribed = group.isSubscribedTo(topic)
         for (const [partition, value] of partitions) {
           const key = { group: group.id, topic, partition }
-          if (isSubscribed || !this.#isExpired(group, value, now) || isPending(key)) remaining++
+          if (isSubscribed || !this.#isExpired(group, value, now) || pending.has(key)) remaining++
           else records.push(offsetRecord(key, null))
         }
       }
-      if (remaining === 0 && group.isEmpty) records.push(...group.tombstones())
+      if (remaining === 0 && group.isEmpty && !pending.hasGroup(group.id)) records.push(...group.tombstones())
     }
     return records
   }

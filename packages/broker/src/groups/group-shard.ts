@@ -2,9 +2,12 @@ import { assert } from '@millrace/std'
 import { ClassicGroup } from './classic-group.ts'
 import type { Group } from './group.ts'
 import { GroupOffsets } from './group-offsets.ts'
-import type { GroupRecord } from './group-records.ts'
+import type { JournalEntry, ProducerIdentity, TransactionMarker } from '../journal/journal.ts'
+import { encodeGroupRecord } from './group-record-codec.ts'
+import { type GroupRecord, type OffsetKey, type OffsetValue, offsetRecord } from './group-records.ts'
 import { GroupMembership } from './membership.ts'
 import { OffsetStore } from './offset-store.ts'
+import { type PendingOffset, PendingOffsets } from './pending-offsets.ts'
 import type { ShardContext } from './shard-context.ts'
 
 /**
@@ -15,6 +18,7 @@ import type { ShardContext } from './shard-context.ts'
 export class GroupShard {
   readonly groups = new Map<string, Group>()
   readonly committed = new OffsetStore()
+  readonly pending = new PendingOffsets()
   readonly membership: GroupMembership
   readonly offsets: GroupOffsets
 
@@ -22,14 +26,20 @@ export class GroupShard {
     this.membership = new GroupMembership(context, this.groups)
     this.offsets = new GroupOffsets(
       context,
-      { groups: this.groups, offsets: this.committed, isPending: () => false },
+      { groups: this.groups, offsets: this.committed, pending: this.pending },
       (group, memberId) => this.membership.touch(group, memberId),
     )
   }
 
-  replay(record: GroupRecord): void {
-    if (record.kind === 'offset') this.#replayOffset(record)
+  /** `transaction`: whose transaction the record is part of, if any. */
+  replay(record: GroupRecord, transaction?: ProducerIdentity): void {
+    if (record.kind === 'offset') this.#replayOffset(record, transaction)
     else this.#replayGroup(record)
+  }
+
+  /** A producer's transaction has ended: its offsets count from now on, or are forgotten. */
+  replayMarker({ producerId, commit }: Pick<TransactionMarker, 'producerId' | 'commit'>): void {
+    for (const { key, value, order } of this.pending.end(producerId)) if (commit) this.#commit(key, value, order)
   }
 
   /** After the last record of a recovery: members that were there are expected back. */
@@ -43,14 +53,29 @@ export class GroupShard {
     yield* this.committed.snapshot()
   }
 
-  #replayOffset({ key, value }: Extract<GroupRecord, { kind: 'offset' }>): void {
+  /** {@link snapshot} as it is written, with what open transactions have committed before and after what counts now. */
+  *snapshotEntries(): Generator<JournalEntry> {
+    for (const pending of this.pending.entries()) if (pending.isOvertaken) yield pendingEntry(pending)
+    for (const record of this.snapshot()) yield encodeGroupRecord(record)
+    for (const pending of this.pending.entries()) if (!pending.isOvertaken) yield pendingEntry(pending)
+  }
+
+  #replayOffset({ key, value }: Extract<GroupRecord, { kind: 'offset' }>, transaction?: ProducerIdentity): void {
     if (!value) {
       this.committed.delete(key)
+      this.pending.forget(key)
       return
     }
     // Offsets of a group that nobody has joined make a simple group: one that is known by its offsets only.
     if (!this.groups.has(key.group)) this.groups.set(key.group, new ClassicGroup(key.group))
+    if (transaction) this.pending.add(key, value, transaction)
+    else this.#commit(key, value)
+  }
+
+  #commit(key: OffsetKey, value: OffsetValue, order?: number): void {
+    if (!this.groups.has(key.group)) this.groups.set(key.group, new ClassicGroup(key.group))
     this.committed.set(key, value)
+    this.pending.overtake(key, order)
   }
 
   #replayGroup({ group: id, value }: Extract<GroupRecord, { kind: 'group' }>): void {
@@ -64,4 +89,8 @@ export class GroupShard {
     assert(group instanceof ClassicGroup, `group '${id}' is not a classic one`)
     return group
   }
+}
+
+function pendingEntry({ key, value, transaction }: PendingOffset): JournalEntry {
+  return { ...encodeGroupRecord(offsetRecord(key, value)), transaction }
 }

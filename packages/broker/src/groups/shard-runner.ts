@@ -41,10 +41,9 @@ export class ShardRunner {
       state: {
         encode: encodeGroupRecord,
         decode: ({ key, value }) => (key ? decodeGroupRecord(key, value) : undefined),
-        replay: (record) => shard.replay(record),
-        *snapshot() {
-          for (const record of shard.snapshot()) yield encodeGroupRecord(record)
-        },
+        replay: (record, transaction) => shard.replay(record, transaction),
+        replayMarker: (marker) => shard.replayMarker(marker),
+        snapshot: () => shard.snapshotEntries(),
       },
     })
   }

@@ -2,7 +2,8 @@
  * OffsetFetch (9): the committed offsets of a group, or of many from version 8 on (KIP-709); -1 where there is none.
  *
  * `topics` null asks for all that the group has. From version 9 on a member says who it is, and is refused when its epoch is not
- * the present one (KIP-848). Version 10 uses topic ids. Offsets of a topic that was deleted are not those of its successor.
+ * the present one (KIP-848). With `requireStable` (KIP-447, from version 7 on) an offset that an open transaction is about to
+ * replace is answered with UNSTABLE_OFFSET_COMMIT. Version 10 uses topic ids. Offsets of a topic that was deleted are not those of its successor.
  */
 import { ErrorCode, OffsetFetch } from '@millrace/kafka'
 import { bytesEqual } from '@millrace/std'
@@ -24,11 +25,25 @@ interface Wanted {
 const anyone: OffsetReader = { memberId: null, memberEpoch: -1 }
 
 export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoordinator, topics: TopicCatalog): void {
-  function offsetsOf(groupId: string, reader: OffsetReader, wanted: readonly Wanted[] | null, byId: boolean) {
-    return coordinate(groups.readOffsets(groupId, reader, (stored) => answersFrom(stored, wanted, byId)))
+  function offsetsOf(
+    groupId: string,
+    reader: OffsetReader,
+    wanted: readonly Wanted[] | null,
+    options: { byId: boolean; requireStable: boolean },
+  ) {
+    return coordinate(
+      groups.readOffsets(groupId, reader, (stored, isPending) =>
+        answersFrom(stored, wanted, options.byId, options.requireStable ? isPending : () => false),
+      ),
+    )
   }
 
-  function answersFrom(stored: CommittedOffsets, wanted: readonly Wanted[] | null, byId: boolean) {
+  function answersFrom(
+    stored: CommittedOffsets,
+    wanted: readonly Wanted[] | null,
+    byId: boolean,
+    isUnstable: (topic: string, partition: number) => boolean,
+  ) {
     const asked =
       wanted ??
       [...stored].flatMap(([name, partitions]): Wanted[] => {
@@ -43,6 +58,9 @@ export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoor
         name,
         topicId,
         partitions: partitionIndexes.map((index) => {
+          if (errorCode === ErrorCode.NONE && isUnstable(name, index)) {
+            return offsetAnswer(index, undefined, ErrorCode.UNSTABLE_OFFSET_COMMIT)
+          }
           const value = stored.get(name)?.get(index)
           return offsetAnswer(index, value && isOf(value, currentId) ? value : undefined, errorCode)
         }),
@@ -57,7 +75,10 @@ export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoor
       if (version < 8) {
         const wanted =
           request.topics?.map((topic) => ({ ...topic, topicId: noTopicId, errorCode: ErrorCode.NONE })) ?? null
-        const answer = await offsetsOf(request.groupId, anyone, wanted, false)
+        const answer = await offsetsOf(request.groupId, anyone, wanted, {
+          byId: false,
+          requireStable: request.requireStable,
+        })
         return typeof answer === 'string' ? { topics: [], errorCode: ErrorCode[answer] } : { topics: answer }
       }
       const answers = request.groups.map(async ({ groupId, memberId, memberEpoch, topics: asked }) => {
@@ -67,7 +88,10 @@ export function registerOffsetFetch(registry: HandlerRegistry, groups: GroupCoor
           const errorCode = topic ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_ID
           return { name: topic?.name ?? '', topicId, partitionIndexes, errorCode }
         })
-        const answer = await offsetsOf(groupId, { memberId, memberEpoch }, wanted ?? null, version >= 10)
+        const answer = await offsetsOf(groupId, { memberId, memberEpoch }, wanted ?? null, {
+          byId: version >= 10,
+          requireStable: request.requireStable,
+        })
         if (typeof answer === 'string') return { groupId, topics: [], errorCode: ErrorCode[answer] }
         return { groupId, topics: answer }
       })

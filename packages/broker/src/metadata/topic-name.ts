@@ -16,9 +16,11 @@ export function collidingName(name: string): string {
 
 /** Where group offsets live: clients can read it, not write to it. */
 export const offsetsTopicName = '__consumer_offsets'
+/** Where the states of transactions live: clients can read it, not write to it. */
+export const transactionsTopicName = '__transaction_state'
 /** The log of topics, configurations and producer ids. It is not a topic for clients. */
 export const metadataTopicName = '__cluster_metadata'
 
 export function isInternalTopic(name: string): boolean {
-  return name === offsetsTopicName
+  return name === offsetsTopicName || name === transactionsTopicName
 }
