@@ -5,6 +5,7 @@ import { resolveTopicConfig } from './config/topic-config.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { Dispatcher, type RequestMetrics } from './handlers/dispatcher.ts'
 import { registerHandlers } from './handlers/index.ts'
+import { Interceptions, type RequestInterceptor } from './handlers/interception.ts'
 import { LogJournal } from './metadata/log-journal.ts'
 import { listenError, parseAdvertisedListener, requireLoopback } from './net/listen-address.ts'
 import type { LogMetrics } from './log/log-event.ts'
@@ -32,6 +33,10 @@ export interface BrokerOptions {
   readonly advertisedHost?: string
   /** Parts of the outside world to replace, for tests and simulations. */
   readonly system?: Partial<System>
+  /** Time of connections and of fetches that wait, where it is not `system`'s: a test that moves time by hand leaves it to the network. */
+  readonly networkTime?: Pick<System, 'clock' | 'timers'>
+  /** Puts faults in the way of clients: for tests. */
+  readonly interceptor?: RequestInterceptor
   /** Default: says nothing. */
   readonly logger?: Logger
 }
@@ -80,6 +85,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const advertised = parseAdvertisedListener(server['advertised.listeners'])
   const system = systemFor(options)
   const { clock, timers, random, network } = system
+  const { networkTime = system, interceptor } = options
   const topics = new TopicCatalog()
   let topicLogs: TopicLogs | undefined
   const logs = LogManager.open({
@@ -123,13 +129,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       groups,
       clock,
       timers,
+      networkTimers: networkTime.timers,
       random,
       pool,
     })
+    const interceptions = interceptor && new Interceptions({ interceptor, topics, timers: networkTime.timers })
+    const dispatching = { registry, logger, metrics, ...(interceptions && { interceptions }) }
     const sockets = new SocketServer({
       network,
-      clock,
-      timers,
+      clock: networkTime.clock,
+      timers: networkTime.timers,
       logger,
       pool,
       limits: {
@@ -138,7 +147,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         maxIdleMs: server['connections.max.idle.ms'],
         maxConnections: server['max.connections'],
       },
-      accept: (remote) => new Dispatcher(remote, { registry, logger, metrics }),
+      accept: (remote) => new Dispatcher(remote, server['node.id'], dispatching),
     })
     const bound = await sockets.listen(host, port).catch((cause: unknown) => {
       groups.close()

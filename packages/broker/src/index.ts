@@ -1,2 +1,4 @@
 export { type Broker, type BrokerMetrics, type BrokerOptions, startBroker } from './broker.ts'
+export type { InterceptedRequest, Interception, RequestInterceptor } from './handlers/interception.ts'
+export { namesTopics } from './handlers/partial-answer.ts'
 export { type Logger, silentLogger } from './logger.ts'

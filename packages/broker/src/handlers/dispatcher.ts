@@ -14,6 +14,7 @@ import { JournalError } from '../journal/journal.ts'
 import type { Logger } from '../logger.ts'
 import type { RequestHandler } from '../net/client-connection.ts'
 import type { ResponseOrder, ResponseSlot, ResponseStream } from '../net/response.ts'
+import type { Interceptions } from './interception.ts'
 import {
   type Client,
   type Exchange,
@@ -34,20 +35,24 @@ export interface DispatcherOptions {
   readonly registry: HandlerRegistry
   readonly logger: Logger
   readonly metrics: RequestMetrics
+  /** Faults that a test has asked for. */
+  readonly interceptions?: Interceptions
 }
 
 /** Hands the requests of one connection to their handlers. A handler that throws is answered for, never a crash. */
 export class Dispatcher implements RequestHandler, Client {
   readonly remote: string
   readonly host: string
+  readonly nodeId: number
   readonly #options: DispatcherOptions
   #closed = false
   #endOfRead: (() => void)[] = []
   readonly #onClose = new Set<() => void>()
   #repeats: RepeatedRequests | undefined
 
-  constructor(remote: string, options: DispatcherOptions) {
+  constructor(remote: string, nodeId: number, options: DispatcherOptions) {
     this.remote = remote
+    this.nodeId = nodeId
     this.host = `/${remote.slice(0, remote.lastIndexOf(':'))}`
     this.#options = options
   }
@@ -72,7 +77,7 @@ export class Dispatcher implements RequestHandler, Client {
   request(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): void {
     this.#options.metrics.requests++
     if (this.#repeats) {
-      if (this.#repeats.take(bytes, start, end, responses)) return
+      if (!this.#options.interceptions?.isActive && this.#repeats.take(bytes, start, end, responses)) return
       this.#repeats.interrupted()
     }
     this.#serve(bytes.subarray(start, end), responses.open())
@@ -95,6 +100,12 @@ export class Dispatcher implements RequestHandler, Client {
       throw cause
     }
     if (!registration.batches && this.#endOfRead.length > 0) this.endOfRead()
+    if (this.#options.interceptions?.isActive) {
+      const served = this.#options.interceptions.intercept(header, request, { registration, slot, client: this })
+      if (!served) return
+      registration = served.registration
+      slot = served.slot
+    }
     new RequestExchange(frame, header, registration, request, this, slot, this.#options).run()
   }
 

@@ -42,18 +42,20 @@ export interface HandlerServices {
   readonly groups: GroupCoordinator
   readonly clock: Clock
   readonly timers: Timers
+  /** Of fetches that wait. */
+  readonly networkTimers: Timers
   readonly random: Random
   readonly pool: BufferPool
 }
 
 /** All APIs that the broker serves. */
 export function registerHandlers(services: HandlerServices): HandlerRegistry {
-  const { server, clusterId, address, topics, metadata, groups, clock, timers, random, pool } = services
+  const { server, clusterId, address, topics, metadata, groups, clock, networkTimers, random, pool } = services
   const registry = new HandlerRegistry()
   registerProduce(registry, topics)
   const slots = server['max.incremental.fetch.session.cache.slots']
   const sessions = new FetchSessions({ slots, clock, random })
-  registerFetch(registry, sessions, { topics, timers, pool, maxBytes: server['fetch.max.bytes'] })
+  registerFetch(registry, sessions, { topics, timers: networkTimers, pool, maxBytes: server['fetch.max.bytes'] })
   registerListOffsets(registry, topics)
   registerMetadata(registry, { topics, metadata, server, clusterId, address })
   registerOffsetCommit(registry, groups, topics)

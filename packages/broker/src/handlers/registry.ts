@@ -27,6 +27,8 @@ export interface Client {
   readonly remote: string
   /** As it is stored and shown for group members: `/address`. */
   readonly host: string
+  /** The broker that it connected to. */
+  readonly nodeId: number
   readonly isClosed: boolean
   /** Calls back once when the connection ends. The function that is returned withdraws that. */
   onClose(callback: () => void): () => void

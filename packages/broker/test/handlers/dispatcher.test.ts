@@ -25,7 +25,7 @@ function dispatcherOf(handlers: {
   })
   const errors: string[] = []
   const logger = { info: () => {}, warn: () => {}, error: (message: string) => void errors.push(message) }
-  const dispatcher = new Dispatcher('127.0.0.1:5', { registry, logger, metrics: { requests: 0, failedRequests: 0 } })
+  const dispatcher = new Dispatcher('127.0.0.1:5', 1, { registry, logger, metrics: { requests: 0, failedRequests: 0 } })
   const ask = async (
     api: Api,
     version: number,
