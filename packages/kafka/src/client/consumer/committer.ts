@@ -69,8 +69,9 @@ export class Committer {
 
   #consumed(): CommittedOffset[] {
     const offsets: CommittedOffset[] = []
-    for (const { topic, partition, position } of this.#subscription) {
-      if (position !== undefined) offsets.push({ topic, partition, offset: position })
+    for (const { topic, partition, position, offsetEpoch } of this.#subscription) {
+      if (position === undefined) continue
+      offsets.push({ topic, partition, offset: position, ...(offsetEpoch >= 0 ? { leaderEpoch: offsetEpoch } : {}) })
     }
     return offsets
   }

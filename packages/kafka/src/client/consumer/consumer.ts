@@ -209,12 +209,12 @@ export class KafkaConsumer {
     return this.assignment().filter((partition) => this.#subscription.get(partition).isPaused)
   }
 
-  /** The next poll continues at this offset. */
-  seek(target: TopicPartition & { offset: number }): void {
+  /** The next poll continues at this offset. With `leaderEpoch`, of the record before it, a truncated log is noticed (KIP-320). */
+  seek(target: TopicPartition & { offset: number; leaderEpoch?: number }): void {
     if (!Number.isSafeInteger(target.offset) || target.offset < 0) {
       throw invalidSeek(target)
     }
-    this.#subscription.get(target).seek(target.offset)
+    this.#subscription.get(target).seek(target.offset, target.leaderEpoch)
     this.#changed.notify()
   }
 
@@ -247,10 +247,11 @@ export class KafkaConsumer {
     }
   }
 
-  /** How many records of the partition come after the position; undefined before the first fetch. */
+  /** How many offsets of the partition come after the position, of those that may be read; undefined before the first fetch. */
   currentLag(partition: TopicPartition): number | undefined {
-    const { position, highWatermark } = this.#subscription.get(partition)
-    return position === undefined || highWatermark < 0 ? undefined : Math.max(0, highWatermark - position)
+    const { position, highWatermark, lastStableOffset } = this.#subscription.get(partition)
+    const end = this.#options.isolationLevel === 'read_committed' ? lastStableOffset : highWatermark
+    return position === undefined || end < 0 ? undefined : Math.max(0, end - position)
   }
 
   /**
@@ -316,7 +317,7 @@ export class KafkaConsumer {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#changed.notify()
-    const left = this.#leaveGroup()
+    const left = Promise.all([this.#leaveGroup(), this.#fetcher.close()]).then(() => {})
     try {
       await this.#cluster.whileReachable(left, { timeoutMs, unreachableMs: this.#options.closeTimeoutMs })
     } finally {

@@ -6,6 +6,7 @@ import {
   isControl,
   isTransactional,
   lastOffset,
+  partitionLeaderEpoch,
   producerId,
   validateBatch,
   validateBatchHeader,
@@ -22,7 +23,9 @@ export interface FetchedPartitionOptions {
   highWatermark: number
   lastStableOffset: number
   logStartOffset: number
-  /** Only with read_committed; sorted by `firstOffset` as the broker sends them. */
+  /** Of the leader that the records came from. */
+  currentLeaderEpoch: number
+  /** Only with read_committed; in any order: brokers send them by the offset of their markers. */
   abortedTransactions: readonly { producerId: number; firstOffset: number }[]
   checkCrcs: boolean
   maxDecompressedBytes: number
@@ -35,8 +38,11 @@ export class FetchedPartition {
   readonly topic: string
   readonly partition: number
   readonly #options: FetchedPartitionOptions
+  readonly currentLeaderEpoch: number
   /** The offset of the next record to hand out. */
   position: number
+  /** The leader epoch of the last batch that was handed out or passed over; -1 before the first. */
+  offsetEpoch = -1
   /** Where in the bytes the next batch begins. */
   #at = 0
   /** The batch that records are being taken from, if there is one. */
@@ -48,6 +54,8 @@ export class FetchedPartition {
   #batchStart = 0
   /** The position after it. */
   #batchEnd = 0
+  /** By first offset: a transaction that began first may have been aborted last. */
+  readonly #aborted: FetchedPartitionOptions['abortedTransactions']
   #abortedSeen = 0
   readonly #abortedProducers = new Set<number>()
 
@@ -55,7 +63,9 @@ export class FetchedPartition {
     this.topic = options.topic
     this.partition = options.partition
     this.position = options.fetchOffset
+    this.currentLeaderEpoch = options.currentLeaderEpoch
     this.#options = options
+    this.#aborted = options.abortedTransactions.toSorted((a, b) => a.firstOffset - b.firstOffset)
   }
 
   /**
@@ -153,6 +163,7 @@ export class FetchedPartition {
       const isHidden = this.#isHidden(at, last)
       if (last < this.position) continue
       this.position = last + 1
+      this.offsetEpoch = partitionLeaderEpoch(bytes, at)
       if (!isHidden) return at
     }
     return -1
@@ -160,9 +171,9 @@ export class FetchedPartition {
 
   /** Transaction markers, and batches of transactions that were aborted (their ids are listed, the markers end them). */
   #isHidden(at: number, last: number): boolean {
-    const { bytes, abortedTransactions } = this.#options
-    for (; this.#abortedSeen < abortedTransactions.length; this.#abortedSeen++) {
-      const aborted = abortedTransactions[this.#abortedSeen] as { producerId: number; firstOffset: number }
+    const { bytes } = this.#options
+    for (; this.#abortedSeen < this.#aborted.length; this.#abortedSeen++) {
+      const aborted = this.#aborted[this.#abortedSeen] as { producerId: number; firstOffset: number }
       if (aborted.firstOffset > last) break
       this.#abortedProducers.add(aborted.producerId)
     }

@@ -5,19 +5,18 @@ import type { Cluster, FetchLane } from '../cluster/cluster.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
 import { isRetriable } from '../cluster/errors.ts'
+import { FetchSession } from './fetch-session.ts'
 import { FetchedPartition } from './fetched-partition.ts'
 import { FrameLease } from '../cluster/frame-pool.ts'
 import { uuidKey } from '../cluster/metadata.ts'
+import { PositionValidation } from './position-validation.ts'
 import { type PartitionState, partitionKey, type SubscriptionState } from './subscription.ts'
 import { backoff } from '../cluster/waiting.ts'
 
-interface FetchEntry {
-  partition: number
-  currentLeaderEpoch: number
-  fetchOffset: number
-  partitionMaxBytes: number
-}
 type FetchedAnswer = FetchResponse['responses'][number]['partitions'][number]
+
+/** From this version on, topics go by their ids. */
+const TOPIC_ID_VERSION = 13
 
 export interface FetcherOptions {
   cluster: Cluster
@@ -39,6 +38,9 @@ export class Fetcher {
   readonly #onChange: () => void
   /** Requests under way to each broker. */
   readonly #busy = new Map<number, Set<FetchLane>>()
+  /** By broker and lane. */
+  readonly #sessions = new Map<string, FetchSession>()
+  readonly #validation: PositionValidation
   readonly #errors: Error[] = []
 
   constructor({ cluster, subscription, options, onChange }: FetcherOptions) {
@@ -46,11 +48,12 @@ export class Fetcher {
     this.#subscription = subscription
     this.#options = options
     this.#onChange = onChange
+    this.#validation = new PositionValidation({ cluster, subscription, options, onChange })
   }
 
   /** The first failure that the user has to know of, once. */
   takeError(): Error | undefined {
-    return this.#errors.shift()
+    return this.#errors.shift() ?? this.#validation.takeError()
   }
 
   /** Records that have arrived, up to `maxPollRecords`. */
@@ -64,11 +67,11 @@ export class Fetcher {
         if (fetched.takeRecords(room, records) < room) this.#finish(state)
       } catch (error) {
         // What was read before the bad batch is handed out first; the next call meets it again.
-        state.position = fetched.position
+        state.advance(fetched)
         if (records.length > 0) return records
         throw error
       }
-      state.position = fetched.position
+      state.advance(fetched)
     }
     return records.length > 0 ? records : undefined
   }
@@ -86,7 +89,7 @@ export class Fetcher {
         throw error
       }
       this.#finish(state)
-      state.position = fetched.position
+      state.advance(fetched)
     }
     return batches.length > 0 ? batches : undefined
   }
@@ -98,17 +101,19 @@ export class Fetcher {
     const waiting = this.#nodesWithData()
     for (const state of this.#subscription) {
       if (state.position === undefined || state.isPaused || state.fetched || state.request) continue
-      if (state.retryAt > now) continue
-      const leader = this.#cluster.metadata.partition(state.topic, state.partition)?.leader ?? -1
+      if (state.retryAt > now || state.validating) continue
+      const { leader = -1, leaderEpoch = -1 } = this.#cluster.metadata.partition(state.topic, state.partition) ?? {}
       if (leader < 0) {
         this.#cluster.follow([state.topic])
         this.#cluster.requestRefresh()
         continue
       }
-      if (waiting.has(leader) || this.#freeLane(leader) === undefined) continue
-      const states = byNode.get(leader)
+      if (this.#validation.holdsBack(state, leader, leaderEpoch)) continue
+      const nodeId = this.#replicaFor(state, leader, now)
+      if (waiting.has(nodeId) || this.#freeLane(nodeId) === undefined) continue
+      const states = byNode.get(nodeId)
       if (states) states.push(state)
-      else byNode.set(leader, [state])
+      else byNode.set(nodeId, [state])
     }
     for (const [nodeId, states] of byNode) void this.#fetch(nodeId, this.#freeLane(nodeId) as FetchLane, states)
   }
@@ -134,6 +139,38 @@ export class Fetcher {
     return false
   }
 
+  /** Tells brokers to forget the sessions of this consumer, where a connection is there. */
+  async close(): Promise<void> {
+    const closing = [...this.#sessions].map(async ([key, session]) => {
+      const [nodeId, lane] = key.split(' ') as [string, FetchLane]
+      const connection = this.#cluster.liveConnection(Number(nodeId), lane)
+      if (!session.isOpen || !connection || this.#busy.get(Number(nodeId))?.has(lane)) return
+      const body = { ...session.closing(), maxWaitMs: 0, minBytes: 0, topics: [], forgottenTopicsData: [] }
+      await connection.request(Fetch, connection.versionOf(Fetch), body)
+    })
+    await Promise.allSettled(closing)
+  }
+
+  /** The leader, or a replica nearby that it pointed to. */
+  #replicaFor(state: PartitionState, leader: number, now: number): number {
+    const { preferredReplica } = state
+    if (!preferredReplica) return leader
+    if (preferredReplica.until > now && this.#cluster.metadata.brokers.has(preferredReplica.nodeId)) {
+      return preferredReplica.nodeId
+    }
+    state.preferredReplica = undefined
+    return leader
+  }
+
+  #session(nodeId: number, lane: FetchLane): FetchSession {
+    const key = `${nodeId} ${lane}`
+    const known = this.#sessions.get(key)
+    if (known) return known
+    const session = new FetchSession()
+    this.#sessions.set(key, session)
+    return session
+  }
+
   *#ready(): Iterable<PartitionState> {
     for (const state of this.#subscription) if (state.fetched && !state.isPaused) yield state
   }
@@ -156,8 +193,11 @@ export class Fetcher {
     for (const state of states) state.request = request
     // A seek or a rebalance in the meantime makes an answer worthless.
     const isWanted = (state: PartitionState) => state.request === request && this.#subscription.isCurrent(state)
+    const session = this.#session(nodeId, lane)
     try {
-      const { response, nameOf } = await this.#request(nodeId, lane, states)
+      const { response, nameOf } = await this.#request(nodeId, lane, session, states)
+      // What the broker has forgotten is asked for again at once.
+      if (!session.answered(response)) return
       if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode, 'Fetching')
       const byKey = new Map(states.filter(isWanted).map((state) => [partitionKey(state), state]))
       let lease: FrameLease | undefined
@@ -171,7 +211,12 @@ export class Fetcher {
         }
       }
     } catch (error) {
-      for (const state of states) if (isWanted(state)) this.#rest(state)
+      session.failed()
+      for (const state of states) {
+        if (!isWanted(state)) continue
+        state.preferredReplica = undefined
+        this.#rest(state)
+      }
       if (!isRetriable(error)) this.#errors.push(error as Error)
       else this.#cluster.requestRefresh()
     } finally {
@@ -181,44 +226,40 @@ export class Fetcher {
     }
   }
 
-  async #request(nodeId: number, lane: FetchLane, states: readonly PartitionState[]) {
+  async #request(nodeId: number, lane: FetchLane, session: FetchSession, states: readonly PartitionState[]) {
     const { metadata } = this.#cluster
     const options = this.#options
     const connection = this.#cluster.liveConnection(nodeId, lane) ?? (await this.#cluster.connection(nodeId, lane))
-    const byTopic = new Map<string, FetchEntry[]>()
-    for (const state of states) {
-      const leaderEpoch = metadata.partition(state.topic, state.partition)?.leaderEpoch ?? -1
-      const entry = {
-        partition: state.partition,
-        currentLeaderEpoch: leaderEpoch,
+    const names = new Map<string, string>()
+    const targets = states.map((state) => {
+      const { topic, partition, position } = state
+      const topicId = metadata.topics.get(topic)?.topicId
+      names.set(uuidKey(topicId), topic)
+      state.requestEpoch = metadata.partition(topic, partition)?.leaderEpoch ?? -1
+      return {
+        topic,
+        topicId,
+        partition,
+        currentLeaderEpoch: state.requestEpoch,
         // After a seek while the connection was made, the answer is not wanted anyway.
-        fetchOffset: state.position ?? 0,
+        fetchOffset: position ?? 0,
         partitionMaxBytes: options.maxPartitionFetchBytes,
       }
-      const entries = byTopic.get(state.topic)
-      if (entries) entries.push(entry)
-      else byTopic.set(state.topic, [entry])
-    }
-    const names = new Map<string, string>()
-    const topics = [...byTopic].map(([topic, partitions]) => {
-      const topicId = metadata.topics.get(topic)?.topicId
-      if (topicId) names.set(uuidKey(topicId), topic)
-      return { topic, topicId, partitions }
     })
-    const byIds = topics.every((topic) => topic.topicId !== undefined)
-    const version = connection.versionOf(Fetch, byIds ? undefined : 12)
+    const version = connection.versionOf(Fetch, names.has('') ? TOPIC_ID_VERSION - 1 : undefined)
+    const byIds = version >= TOPIC_ID_VERSION
     const body = {
       maxWaitMs: options.fetchMaxWaitMs,
       minBytes: options.fetchMinBytes,
       maxBytes: options.fetchMaxBytes,
       isolationLevel: options.isolationLevel === 'read_committed' ? 1 : 0,
-      topics,
-      forgottenTopicsData: [],
+      rackId: options.clientRack ?? '',
+      ...session.request(targets, { byIds }),
     }
     const timeoutMs = this.#cluster.options.requestTimeoutMs + options.fetchMaxWaitMs
     const response = await connection.request(Fetch, version, body, { timeoutMs })
     const nameOf = (topic: FetchResponse['responses'][number]) =>
-      version >= 13 ? names.get(uuidKey(topic.topicId)) : topic.topic
+      byIds ? names.get(uuidKey(topic.topicId)) : topic.topic
     return { response, nameOf }
   }
 
@@ -228,6 +269,13 @@ export class Fetcher {
       case ErrorCode.NONE: {
         state.failures = 0
         state.highWatermark = answer.highWatermark
+        state.lastStableOffset = answer.lastStableOffset
+        if (answer.preferredReadReplica >= 0) {
+          const { system, metadataMaxAgeMs } = this.#cluster.options
+          const until = system.clock.monotonic() + metadataMaxAgeMs
+          state.preferredReplica = { nodeId: answer.preferredReadReplica, until }
+          return
+        }
         if (!answer.records || !lease || answer.records.byteLength === 0) return
         const { checkCrcs, maxDecompressedBytes, isolationLevel } = this.#options
         state.fetched = new FetchedPartition({
@@ -238,6 +286,7 @@ export class Fetcher {
           highWatermark: answer.highWatermark,
           lastStableOffset: answer.lastStableOffset,
           logStartOffset: answer.logStartOffset,
+          currentLeaderEpoch: state.requestEpoch,
           abortedTransactions: isolationLevel === 'read_committed' ? (answer.abortedTransactions ?? []) : [],
           checkCrcs,
           maxDecompressedBytes,
@@ -246,7 +295,9 @@ export class Fetcher {
         return
       }
       case ErrorCode.OFFSET_OUT_OF_RANGE:
-        this.#outOfRange(state)
+        // A follower may lag behind: the leader decides.
+        if (state.preferredReplica) state.preferredReplica = undefined
+        else this.#outOfRange(state)
         return
       case ErrorCode.NOT_LEADER_OR_FOLLOWER:
       case ErrorCode.REPLICA_NOT_AVAILABLE:
@@ -257,6 +308,7 @@ export class Fetcher {
       case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
       case ErrorCode.UNKNOWN_TOPIC_ID:
       case ErrorCode.INCONSISTENT_TOPIC_ID: {
+        state.preferredReplica = undefined
         const { leaderId, leaderEpoch } = answer.currentLeader
         if (this.#cluster.metadata.updateLeader(topic, partition, leaderId, leaderEpoch)) return
         this.#rest(state)

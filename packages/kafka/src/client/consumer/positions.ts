@@ -3,7 +3,7 @@ import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import { ClientTimeoutError } from '../cluster/errors.ts'
-import type { GroupCoordinator, GroupIdentity } from '../group/group-coordinator.ts'
+import type { CommittedOffset, GroupCoordinator, GroupIdentity } from '../group/group-coordinator.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpOffsets } from './offset-lookup.ts'
 import { type OffsetReset, type PartitionState, partitionKey, type SubscriptionState } from './subscription.ts'
 
@@ -89,20 +89,20 @@ export class Positions {
   }
 
   async #startAtCommitted(states: readonly PartitionState[]): Promise<void> {
-    const committed = new Map<string, number>()
+    const committed = new Map<string, CommittedOffset>()
     if (this.#coordinator) {
       // Offsets of transactions that are still open count as not there yet (KIP-447).
       const requireStable = this.#options.isolationLevel === 'read_committed'
       const options = { timeoutMs: ATTEMPT_MS, requireStable, identity: this.#identity }
       for (const offset of await this.#coordinator.committed(states, options)) {
-        committed.set(partitionKey(offset), offset.offset)
+        committed.set(partitionKey(offset), offset)
       }
     }
     const without: PartitionState[] = []
     for (const state of states) {
       if (state.position !== undefined || state.reset !== undefined) continue
       const offset = committed.get(partitionKey(state))
-      if (offset !== undefined) state.seek(offset)
+      if (offset !== undefined) state.seek(offset.offset, offset.leaderEpoch)
       else without.push(state)
     }
     const policy = this.#options.autoOffsetReset

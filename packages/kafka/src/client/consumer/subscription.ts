@@ -18,20 +18,41 @@ export class PartitionState implements TopicPartition {
   fetched: FetchedPartition | undefined
   /** The request that brings its next records; another one's answer does not count. */
   request: object | undefined
+  /** The leader epoch that it named. */
+  requestEpoch = -1
   /** On the monotonic clock: after a failure it is left alone until then. */
   retryAt = 0
   failures = 0
   highWatermark = -1
+  lastStableOffset = -1
+  /** The leader epoch of the last record before the position (KIP-320); -1 when it is not known. */
+  offsetEpoch = -1
+  /** Under leaders up to this epoch the position is known to be good. */
+  validatedEpoch = -1
+  /** The leader that is being asked whether the position is good. */
+  validating: { readonly leader: number; readonly leaderEpoch: number } | undefined
+  /** A replica nearby that the leader pointed to (KIP-392), and until when. */
+  preferredReplica: { readonly nodeId: number; readonly until: number } | undefined
 
   constructor(topic: string, partition: number) {
     this.topic = topic
     this.partition = partition
   }
 
-  seek(position: number): void {
+  seek(position: number, offsetEpoch = -1): void {
     this.position = position
+    this.offsetEpoch = offsetEpoch
+    this.validatedEpoch = -1
     this.reset = undefined
     this.#drop()
+  }
+
+  /** Moves the position on to what was handed out, or passed over, of what was fetched. */
+  advance(fetched: FetchedPartition): void {
+    this.position = fetched.position
+    if (fetched.offsetEpoch < 0) return
+    this.offsetEpoch = fetched.offsetEpoch
+    this.validatedEpoch = Math.max(this.validatedEpoch, fetched.currentLeaderEpoch)
   }
 
   seekToEnd(reset: OffsetReset): void {
