@@ -1,10 +1,20 @@
-import { encodeResponse, ErrorCode, Produce, type ProduceRequest } from '@millrace/kafka'
-import type { AppendResult } from '../log/append.ts'
+import {
+  BATCH_HEADER_BYTES,
+  encodeResponse,
+  ErrorCode,
+  isTransactional,
+  Produce,
+  type ProduceRequest,
+  producerEpoch,
+  producerId,
+} from '@millrace/kafka'
+import type { AppendResult, RecordError } from '../log/append.ts'
 import type { BatchRun } from '../log/batch-run.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { ResponseOrder, ResponseSlot } from '../net/response.ts'
 import type { AppendTarget, ProduceBatcher } from './produce-batcher.ts'
 import type { RepeatedRequests } from './registry.ts'
+import { type TransactionGate, transactionVersionOf } from './transaction-gate.ts'
 
 /** API key and version; the correlation id follows. */
 const beforeCorrelationId = 4
@@ -30,6 +40,7 @@ export class RepeatedProduces implements RepeatedRequests {
   readonly #version: number
   readonly #partition: Partition
   readonly #batcher: ProduceBatcher
+  readonly #gate: TransactionGate
   /** The bytes up to the size of the records, and those after the records. */
   readonly #prefix: Uint8Array
   readonly #suffix: Uint8Array
@@ -39,14 +50,21 @@ export class RepeatedProduces implements RepeatedRequests {
   /** `request` must name one partition, which is `partition`, and expect an answer. */
   constructor(
     request: ProduceRequest,
-    source: { frame: Uint8Array; version: number; partition: Partition; batcher: ProduceBatcher },
+    source: {
+      frame: Uint8Array
+      version: number
+      partition: Partition
+      batcher: ProduceBatcher
+      gate: TransactionGate
+    },
   ) {
-    const { frame, version, partition, batcher } = source
+    const { frame, version, partition, batcher, gate } = source
     const records = recordsOf(request)
     this.#request = request
     this.#version = version
     this.#partition = partition
     this.#batcher = batcher
+    this.#gate = gate
     this.#isFlexible = version >= Produce.flexibleFrom
     const start = records.byteOffset - frame.byteOffset
     const sizeBytes = this.#isFlexible ? uvarintSize(records.byteLength + 1) : 4
@@ -60,6 +78,8 @@ export class RepeatedProduces implements RepeatedRequests {
     if (this.#partition.isDeleted) return false
     const recordsStart = this.#recordsStart(bytes, start, end)
     if (recordsStart < 0) return false
+    const recordsEnd = end - this.#suffix.byteLength
+    if (!this.#mayAppend(bytes, recordsStart, recordsEnd)) return false
     let run = this.#run
     if (!run) {
       run = new ProduceRun(this.#request, this.#version, this.#partition, responses.open(), this.#onAppended)
@@ -67,8 +87,14 @@ export class RepeatedProduces implements RepeatedRequests {
     }
     run.add(readInt32(bytes, start + beforeCorrelationId))
     const { buffer, byteOffset } = bytes
-    const recordsEnd = end - this.#suffix.byteLength
-    this.#batcher.addRange(this.#partition, buffer, byteOffset + recordsStart, byteOffset + recordsEnd, run)
+    this.#batcher.addRange(
+      this.#partition,
+      buffer,
+      byteOffset + recordsStart,
+      byteOffset + recordsEnd,
+      run,
+      transactionVersionOf(this.#version),
+    )
     return true
   }
 
@@ -78,6 +104,13 @@ export class RepeatedProduces implements RepeatedRequests {
 
   readonly #onAppended = (): void => {
     this.#run = undefined
+  }
+
+  /** A batch of a transaction only while its transaction is known to be open in the partition. */
+  #mayAppend(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < BATCH_HEADER_BYTES || !isTransactional(bytes, start)) return true
+    if (this.#request.transactionalId === null) return false
+    return this.#gate.isOpenFor(this.#partition, producerId(bytes, start), producerEpoch(bytes, start))
   }
 
   /** Where the records begin, or -1 when the request is not like the first. */
@@ -180,7 +213,8 @@ class ProduceRun implements AppendTarget {
     return Buffer.concat(this.#encodeOne(0, { ...accepted, baseOffset: markedOffset }))
   }
 
-  #encodeOne(correlationId: number, { errorCode, baseOffset, logAppendTime, message }: AppendResult): Uint8Array[] {
+  #encodeOne(correlationId: number, result: AppendResult): Uint8Array[] {
+    const { errorCode, baseOffset, logAppendTime, message, recordErrors } = result
     const { logStartOffset } = this.#partition.log
     return encodeResponse(Produce, this.#version, correlationId, {
       responses: this.#request.topicData.map(({ name, topicId, partitionData }) => ({
@@ -192,11 +226,17 @@ class ProduceRun implements AppendTarget {
           baseOffset,
           logAppendTimeMs: logAppendTime,
           logStartOffset,
+          recordErrors: recordErrorsOf(recordErrors),
           errorMessage: message ?? null,
         })),
       })),
     })
   }
+}
+
+/** As the answer has them (KIP-467). */
+export function recordErrorsOf(errors: readonly RecordError[] = []) {
+  return errors.map(({ index, message }) => ({ batchIndex: index, batchIndexErrorMessage: message }))
 }
 
 function recordsOf(request: ProduceRequest): Uint8Array {

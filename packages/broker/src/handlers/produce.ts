@@ -6,41 +6,69 @@
  * comes when the records are durable (acks 1 and -1 are the same on one node); acks=0 has no answer, but a failure closes
  * the connection.
  *
- * Versions 0 to 2 are advertised and refused (KAFKA-18659). Version 13 uses topic ids. Transactions are not served.
+ * The first records of a transaction in a partition wait for the coordinator: from version 12 on it makes the partition part
+ * of the transaction, before it confirms that it is (KIP-890).
+ *
+ * Versions 0 to 2 are advertised and refused (KAFKA-18659). Version 13 uses topic ids.
  */
-import { ErrorCode, errorByCode, Produce, type ProduceRequest, type ProduceResponseInput } from '@millrace/kafka'
+import {
+  BATCH_HEADER_BYTES,
+  ErrorCode,
+  errorByCode,
+  isTransactional,
+  NO_PRODUCER_ID,
+  Produce,
+  producerEpoch,
+  producerId,
+  type ProduceRequest,
+  type ProduceResponseInput,
+} from '@millrace/kafka'
+import type { ServerConfig } from '../config/server-config.ts'
 import type { BatchRun } from '../log/batch-run.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
 import { type AppendTarget, ProduceBatcher } from './produce-batcher.ts'
-import { RepeatedProduces } from './produce-run.ts'
+import { RepeatedProduces, recordErrorsOf } from './produce-run.ts'
 import { type Client, type Exchange, type HandlerRegistry, RequestError } from './registry.ts'
 
 type TopicData = ProduceRequest['topicData'][number]
 type PartitionAnswer = ProduceResponseInput['responses'][number]['partitionResponses'][number]
 
-export function registerProduce(registry: HandlerRegistry, topics: TopicCatalog): void {
-  const batchers = new WeakMap<Client, ProduceBatcher>()
+export interface ProduceServices {
+  readonly topics: TopicCatalog
+  readonly transactions: TransactionCoordinator
+  readonly server: ServerConfig
+}
+
+/** What the produce requests of one connection share. */
+interface Connection {
+  readonly batcher: ProduceBatcher
+  readonly gate: TransactionGate
+}
+
+export function registerProduce(registry: HandlerRegistry, services: ProduceServices): void {
+  const connections = new WeakMap<Client, Connection>()
 
   registry.register({
     api: Produce,
     versions: [3, 13],
     batches: true,
-    notes: 'Versions 0 to 2 are advertised for old librdkafka and refused. No transactions.',
+    notes: 'Versions 0 to 2 are advertised for old librdkafka and refused.',
     serve(request, exchange) {
-      const { acks, transactionalId } = request
+      const { acks } = request
       if (acks !== 0 && acks !== 1 && acks !== -1) {
         throw new RequestError(ErrorCode.INVALID_REQUIRED_ACKS, `acks must be -1, 0 or 1, not ${acks}`)
       }
-      if (transactionalId !== null) {
-        throw new RequestError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'transactions are not served')
+      checkTransactional(request)
+      let connection = connections.get(exchange.client)
+      if (!connection) {
+        connection = {
+          batcher: new ProduceBatcher(exchange.client),
+          gate: new TransactionGate(services.transactions),
+        }
+        connections.set(exchange.client, connection)
       }
-      let batcher = batchers.get(exchange.client)
-      if (!batcher) {
-        batcher = new ProduceBatcher(exchange.client)
-        batchers.set(exchange.client, batcher)
-      }
-      new PendingProduce(request, exchange, topics, batcher).begin()
+      new PendingProduce(request, exchange, services, connection).begin()
     },
     errorResponse: ({ topicData }, errorCode) => ({
       responses: topicData.map(({ name, topicId, partitionData }) => ({
@@ -52,26 +80,59 @@ export function registerProduce(registry: HandlerRegistry, topics: TopicCatalog)
   })
 }
 
+/** Records of a transaction come with its transactional id, and from one producer. */
+function checkTransactional({ topicData, transactionalId }: ProduceRequest): void {
+  let id = NO_PRODUCER_ID
+  for (const { partitionData } of topicData) {
+    for (const { records } of partitionData) {
+      if (!isOfTransaction(records)) continue
+      if (transactionalId === null) {
+        throw new RequestError(
+          ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+          'records of a transaction come with the transactional id',
+        )
+      }
+      const own = producerId(records, 0)
+      if (id !== NO_PRODUCER_ID && own !== id) {
+        throw new RequestError(ErrorCode.INVALID_PRODUCER_ID_MAPPING, 'a transaction has one producer id')
+      }
+      id = own
+    }
+  }
+}
+
+function isOfTransaction(records: Uint8Array | null): records is Uint8Array {
+  return records !== null && records.byteLength >= BATCH_HEADER_BYTES && isTransactional(records, 0)
+}
+
+/** A batch that has to wait for the coordinator. */
+interface Held {
+  readonly partition: Partition
+  readonly records: Uint8Array
+  readonly target: GatedTarget
+}
+
 /** One request: its answers, and how many of them are still to come. */
 class PendingProduce {
   readonly #request: ProduceRequest
   readonly #exchange: Exchange<typeof Produce>
-  readonly #topics: TopicCatalog
-  readonly #batcher: ProduceBatcher
+  readonly #services: ProduceServices
+  readonly #connection: Connection
   readonly #responses: ProduceResponseInput['responses'][number][] = []
+  readonly #held: Held[] = []
   /** One more than the partitions that wait, until all were begun. */
   #open = 1
 
   constructor(
     request: ProduceRequest,
     exchange: Exchange<typeof Produce>,
-    topics: TopicCatalog,
-    batcher: ProduceBatcher,
+    services: ProduceServices,
+    connection: Connection,
   ) {
     this.#request = request
     this.#exchange = exchange
-    this.#topics = topics
-    this.#batcher = batcher
+    this.#services = services
+    this.#connection = connection
   }
 
   get acknowledges(): boolean {
@@ -79,13 +140,15 @@ class PendingProduce {
   }
 
   begin(): void {
+    const { topics } = this.#services
     const byId = this.#exchange.version >= 13
     for (const data of this.#request.topicData) {
-      const topic = byId ? this.#topics.getById(data.topicId) : this.#topics.get(data.name)
+      const topic = byId ? topics.getById(data.topicId) : topics.get(data.name)
       const partitionResponses = this.#beginTopic(data, topic, byId)
       this.#responses.push({ name: data.name, topicId: data.topicId, partitionResponses })
     }
-    this.#expectRepeats()
+    if (this.#held.length > 0) this.#holdBack()
+    else this.#expectRepeats()
     this.done()
   }
 
@@ -96,8 +159,24 @@ class PendingProduce {
     if (this.#open !== 2 || !this.acknowledges || this.#responses.length !== 1) return
     if (first?.partitionResponses.length !== 1 || !(answer instanceof PartitionAppend)) return
     const { client, frame, version } = this.#exchange
-    const source = { frame, version, partition: answer.partition, batcher: this.#batcher }
+    const source = { frame, version, partition: answer.partition, ...this.#connection }
     client.expectRepeats(new RepeatedProduces(this.#request, source))
+  }
+
+  #holdBack(): void {
+    const { transactionalId } = this.#request
+    const [first] = this.#held
+    if (!first || transactionalId === null) return
+    const { records } = first
+    this.#connection.gate.add(
+      {
+        transactionalId,
+        producerId: producerId(records, 0),
+        producerEpoch: producerEpoch(records, 0),
+        version: this.#exchange.version,
+      },
+      this.#held,
+    )
   }
 
   /** An answer is complete. */
@@ -133,9 +212,17 @@ class PendingProduce {
       const append = new PartitionAppend(this, partition, index)
       answers.push(append)
       this.#open++
-      this.#batcher.add(partition, records, append)
+      if (this.#mustWait(partition, records)) this.#held.push({ partition, records, target: append })
+      else this.#connection.batcher.add(partition, records, append, transactionVersionOf(this.#exchange.version))
     }
     return answers
+  }
+
+  #mustWait(partition: Partition, records: Uint8Array): boolean {
+    if (!isOfTransaction(records)) return false
+    const isVerified = this.#services.server['transaction.partition.verification.enable']
+    if (!isVerified && this.#exchange.version < addsPartitionsFrom) return false
+    return !this.#connection.gate.isOpenFor(partition, producerId(records, 0), producerEpoch(records, 0))
   }
 }
 
@@ -150,13 +237,14 @@ function unknownTopic(byId: boolean): number {
 }
 
 /** What becomes of one partition's batch; it is the answer at the same time. */
-class PartitionAppend implements AppendTarget {
+class PartitionAppend implements GatedTarget {
   readonly index: number
   errorCode: number = ErrorCode.NONE
   baseOffset = -1
   logAppendTimeMs = -1
   logStartOffset = -1
   errorMessage: string | null = null
+  recordErrors: ReturnType<typeof recordErrorsOf> = []
   readonly #produce: PendingProduce
   readonly partition: Partition
 
@@ -167,15 +255,21 @@ class PartitionAppend implements AppendTarget {
   }
 
   appended(run: BatchRun, i: number): void {
-    const { errorCode, baseOffset, lastOffset, logAppendTime, message } = run.result(i)
+    const { errorCode, baseOffset, lastOffset, logAppendTime, message, recordErrors } = run.result(i)
     const { log } = this.partition
     this.errorCode = errorCode
     this.baseOffset = baseOffset
     this.logAppendTimeMs = logAppendTime
     this.logStartOffset = log.logStartOffset
     this.errorMessage = message ?? null
+    this.recordErrors = recordErrorsOf(recordErrors)
     if (errorCode === ErrorCode.NONE && this.#produce.acknowledges) log.whenFlushed(lastOffset + 1, this)
     else this.#produce.done()
+  }
+
+  refused(errorCode: number): void {
+    this.errorCode = errorCode
+    this.#produce.done()
   }
 
   /** The records are durable, or may never be. */

@@ -38,6 +38,13 @@ export interface AppendOptions {
   readonly transactionVersion?: number
 }
 
+/** A record for which its batch was refused. */
+export interface RecordError {
+  /** Its place in the batch. */
+  readonly index: number
+  readonly message: string
+}
+
 /** What became of a batch. Offsets are -1 when it was rejected. */
 export interface AppendResult {
   readonly errorCode: number
@@ -49,10 +56,19 @@ export interface AppendResult {
   readonly duplicate: boolean
   /** Why it was rejected, a sentence; undefined otherwise. */
   readonly message: string | undefined
+  /** Which of its records it was rejected for, where it was for some (KIP-467). */
+  readonly recordErrors?: readonly RecordError[] | undefined
 }
 
-export function rejected(errorCode: number, message: string): AppendResult {
-  return { errorCode, baseOffset: -1, lastOffset: -1, logAppendTime: -1, duplicate: false, message }
+export function rejected(errorCode: number, message: string, recordErrors: readonly RecordError[] = []): AppendResult {
+  return { errorCode, baseOffset: -1, lastOffset: -1, logAppendTime: -1, duplicate: false, message, recordErrors }
+}
+
+/** A refusal for what is wrong with some of the records; the message names the first ones. */
+function rejectedRecords(errorCode: number, recordErrors: readonly RecordError[]): AppendResult {
+  const shown = recordErrors.slice(0, 3).map(({ index, message }) => `record ${index}: ${message}`)
+  const more = recordErrors.length > shown.length ? ` … and ${recordErrors.length - shown.length} more` : ''
+  return rejected(errorCode, `The batch was refused for ${shown.join(' ')}${more}`, recordErrors)
 }
 
 const records = new RecordIndex()
@@ -109,45 +125,49 @@ function checkClientRecords(bytes: Uint8Array, at: number, config: LogConfig, no
   if (isLogAppendTime(bytes, at)) {
     return rejected(ErrorCode.INVALID_TIMESTAMP, 'A log append time is set by the broker, not by the producer.')
   }
-  if (config.messageTimestampType === 'CreateTime') {
-    const refusal = checkTimestamps(bytes, at, config, now)
-    if (refusal) return refusal
-  }
-  return config.cleanupPolicy.includes('compact') ? checkKeys(bytes, at) : undefined
+  return checkEachRecord(bytes, at, config, now)
 }
 
-/** Compaction keeps the newest record of a key: without one there is nothing to keep. */
-function checkKeys(bytes: Uint8Array, at: number): AppendResult | undefined {
+/**
+ * What Kafka looks for in each record. Compaction keeps the newest record of a key: without one there is nothing to keep.
+ * Times have bounds (KIP-937). The header holds the latest time; the records are looked at only where something can be wrong
+ * with one of them.
+ */
+function checkEachRecord(bytes: Uint8Array, at: number, config: LogConfig, now: number): AppendResult | undefined {
+  const needsKeys = config.cleanupPolicy.includes('compact')
+  const hasTimes = config.messageTimestampType === 'CreateTime'
+  const earliest = now - config.messageTimestampBeforeMaxMs
+  const latest = now + config.messageTimestampAfterMaxMs
+  const mayBeWrong = hasTimes && (maxTimestamp(bytes, at) > latest || mayBeEarlier(bytes, at, earliest))
+  if (!needsKeys && !mayBeWrong) return undefined
   const check = indexRecords(bytes, at, records)
   if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
+  const errors: RecordError[] = []
+  let errorCode: number = ErrorCode.INVALID_RECORD
   for (let i = 0; i < records.count; i++) {
-    if ((records.keyLength[i] as number) < 0) {
-      return rejected(ErrorCode.INVALID_RECORD, 'A compacted topic takes no record without a key.')
+    const timestamp = records.timestamps[i] as number
+    if (needsKeys && (records.keyLength[i] as number) < 0) {
+      errors.push({ index: i, message: 'A compacted topic takes no record without a key.' })
+    } else if (hasTimes && timestamp !== NO_TIMESTAMP && (timestamp > latest || timestamp < earliest)) {
+      errorCode = ErrorCode.INVALID_TIMESTAMP
+      errors.push({ index: i, message: timestampProblem(timestamp, now, config) })
     }
+  }
+  if (errors.length > 0) return rejectedRecords(errorCode, errors)
+  // No record has it, but consumers would look records up by it.
+  if (hasTimes && maxTimestamp(bytes, at) > latest) {
+    return rejected(ErrorCode.INVALID_TIMESTAMP, timestampProblem(maxTimestamp(bytes, at), now, config))
   }
   return undefined
 }
 
-/** KIP-937. The batch's header holds the latest timestamp; the earliest is looked for only where it has a bound. */
-function checkTimestamps(bytes: Uint8Array, at: number, config: LogConfig, now: number): AppendResult | undefined {
-  const latest = maxTimestamp(bytes, at)
-  if (latest !== NO_TIMESTAMP && latest - now > config.messageTimestampAfterMaxMs) {
-    return rejected(
-      ErrorCode.INVALID_TIMESTAMP,
-      `A record's timestamp ${latest} is ${latest - now} ms ahead, message.timestamp.after.max.ms is ${config.messageTimestampAfterMaxMs}.`,
-    )
-  }
-  const bound = now - config.messageTimestampBeforeMaxMs
-  if (bound <= 0) return undefined
-  let earliest = baseTimestamp(bytes, at)
-  if (earliest >= bound && recordCount(bytes, at) > 1) {
-    const check = indexRecords(bytes, at, records)
-    if (check !== BatchCheck.ok) return rejected(ErrorCode.CORRUPT_MESSAGE, `${describeBatchCheck(check)}.`)
-    for (let i = 0; i < records.count; i++) earliest = Math.min(earliest, records.timestamps[i] as number)
-  }
-  if (earliest === NO_TIMESTAMP || earliest >= bound) return undefined
-  return rejected(
-    ErrorCode.INVALID_TIMESTAMP,
-    `A record's timestamp ${earliest} is ${now - earliest} ms old, message.timestamp.before.max.ms is ${config.messageTimestampBeforeMaxMs}.`,
-  )
+/** May a record be older than `earliest`? The header tells the time of the first one only. */
+function mayBeEarlier(bytes: Uint8Array, at: number, earliest: number): boolean {
+  return earliest > 0 && (recordCount(bytes, at) > 1 || baseTimestamp(bytes, at) < earliest)
+}
+
+function timestampProblem(timestamp: number, now: number, config: LogConfig): string {
+  return timestamp > now
+    ? `Its timestamp ${timestamp} is ${timestamp - now} ms ahead, message.timestamp.after.max.ms is ${config.messageTimestampAfterMaxMs}.`
+    : `Its timestamp ${timestamp} is ${now - timestamp} ms old, message.timestamp.before.max.ms is ${config.messageTimestampBeforeMaxMs}.`
 }

@@ -1,5 +1,5 @@
 import { ErrorCode } from '@millrace/kafka'
-import type { AppendResult } from './append.ts'
+import type { AppendResult, RecordError } from './append.ts'
 
 const initialCapacity = 64
 const nothing = new Uint8Array(0)
@@ -24,7 +24,10 @@ export class BatchRun {
   #errorCodes = new Int16Array(initialCapacity)
   #offsets = new Float64Array(2 * initialCapacity)
   #duplicates = new Uint8Array(initialCapacity)
-  readonly #messages = new Map<number, string>()
+  /** What there is to say of refused batches. */
+  readonly #refusals = new Map<number, { readonly message: string; readonly recordErrors: readonly RecordError[] }>()
+  /** Batches that the log keeps in another form than they came in. */
+  readonly #rewritten = new Map<number, Uint8Array>()
   #rejected = 0
 
   /** Empties it. The next batches lie in `bytes`. */
@@ -33,7 +36,8 @@ export class BatchRun {
     this.count = 0
     this.logAppendTime = -1
     this.#rejected = 0
-    if (this.#messages.size > 0) this.#messages.clear()
+    if (this.#refusals.size > 0) this.#refusals.clear()
+    if (this.#rewritten.size > 0) this.#rewritten.clear()
   }
 
   /** Lets the memory go. */
@@ -56,6 +60,15 @@ export class BatchRun {
 
   end(i: number): number {
     return this.#bounds[2 * i + 1] as number
+  }
+
+  /** For the log: what it keeps instead of the batch as it came. */
+  rewrite(i: number, batch: Uint8Array): void {
+    this.#rewritten.set(i, batch)
+  }
+
+  rewritten(i: number): Uint8Array | undefined {
+    return this.#rewritten.size === 0 ? undefined : this.#rewritten.get(i)
   }
 
   errorCode(i: number): number {
@@ -90,7 +103,8 @@ export class BatchRun {
       lastOffset: this.lastOffset(i),
       logAppendTime: errorCode === ErrorCode.NONE ? this.logAppendTime : -1,
       duplicate: this.isDuplicate(i),
-      message: this.#messages.get(i),
+      message: this.#refusals.get(i)?.message,
+      recordErrors: this.#refusals.get(i)?.recordErrors,
     }
   }
 
@@ -103,13 +117,14 @@ export class BatchRun {
   }
 
   /** For the log: the batch is not appended, or was before. Replaces what was said of it. */
-  settle(i: number, { errorCode, baseOffset, lastOffset, duplicate, message }: AppendResult): void {
+  settle(i: number, result: AppendResult): void {
+    const { errorCode, baseOffset, lastOffset, duplicate, message, recordErrors = [] } = result
     this.#errorCodes[i] = errorCode
     this.#offsets[2 * i] = baseOffset
     this.#offsets[2 * i + 1] = lastOffset
     this.#duplicates[i] = duplicate ? 1 : 0
     if (errorCode !== ErrorCode.NONE) this.#rejected++
-    if (message !== undefined) this.#messages.set(i, message)
+    if (message !== undefined) this.#refusals.set(i, { message, recordErrors })
   }
 
   #grow(): void {

@@ -14,6 +14,7 @@ import type { BatchRun } from './batch-run.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogMetrics } from './log-event.ts'
+import { mustRecompress, recompress } from './recompression.ts'
 import type { ProducerState } from './producer-state.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
@@ -93,8 +94,20 @@ export class LogAppender {
         run.settle(next, refusal)
         continue
       }
-      const last = offset + lastOffsetDelta(bytes, start)
-      if (this.#mustRoll(bytes, start, pending, last, now)) {
+      if (mustRecompress(bytes, start, this.#host.config) && options.origin !== 'coordinator' && !run.rewritten(next)) {
+        const batch = recompress(bytes, start, this.#host.config)
+        if ('errorCode' in batch) {
+          this.#metrics.rejectedBatches++
+          run.settle(next, batch)
+          continue
+        }
+        run.rewrite(next, batch)
+      }
+      const batch = run.rewritten(next) ?? bytes
+      const at = batch === bytes ? start : 0
+      const size = batchSize(batch, at)
+      const last = offset + lastOffsetDelta(batch, at)
+      if (this.#mustRoll(batch, at, pending, last, now)) {
         if (pending > 0) break
         const failure = this.#roll()
         if (failure) {
@@ -102,11 +115,11 @@ export class LogAppender {
           continue
         }
       }
-      if (!parts.hasRoomFor(end - start)) break
-      this.#stamp(bytes, start, offset, options, now)
-      if (producerId(bytes, start) !== NO_PRODUCER_ID) this.#producers.update(bytes, start, now)
-      parts.add(bytes, start, end)
-      pending += end - start
+      if (!parts.hasRoomFor(size)) break
+      this.#stamp(batch, at, offset, options, now)
+      if (producerId(batch, at) !== NO_PRODUCER_ID) this.#producers.update(batch, at, now)
+      parts.add(batch, at, at + size)
+      pending += size
       run.accept(next, offset, last)
       offset = last + 1
     }
@@ -135,9 +148,10 @@ export class LogAppender {
     const { indexIntervalBytes } = this.#host.config
     for (let i = first; i < next; i++) {
       if (run.baseOffset(i) < before || run.isDuplicate(i)) continue
-      const start = run.start(i)
-      const size = run.end(i) - start
-      active.noteBatch(run.bytes, start, active.size, size, indexIntervalBytes)
+      const rewritten = run.rewritten(i)
+      const start = rewritten ? 0 : run.start(i)
+      const size = rewritten ? rewritten.byteLength : run.end(i) - start
+      active.noteBatch(rewritten ?? run.bytes, start, active.size, size, indexIntervalBytes)
       this.#metrics.appendedBatches++
       this.#metrics.appendedBytes += size
     }

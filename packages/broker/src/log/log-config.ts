@@ -1,3 +1,5 @@
+import type { CompressionType } from '@millrace/kafka'
+
 /**
  * What governs one partition's log. The names are Kafka's topic properties in camel case; times are milliseconds,
  * sizes bytes. Where Kafka takes -1 for "no limit", so does this.
@@ -15,6 +17,10 @@ export interface LogConfig {
   readonly retentionBytes: number
   /** `max.message.bytes`: the largest batch as sent, header included. */
   readonly maxMessageBytes: number
+  /** `compression.type`: what batches are kept in. `producer`: as they were sent, and nothing is done to them. */
+  readonly compressionType: CompressionType | 'producer'
+  /** `compression.gzip.level` or `compression.zstd.level`; the codec's default when undefined. lz4 has but one here. */
+  readonly compressionLevel: number | undefined
   readonly messageTimestampType: 'CreateTime' | 'LogAppendTime'
   readonly messageTimestampBeforeMaxMs: number
   readonly messageTimestampAfterMaxMs: number
@@ -53,6 +59,8 @@ export const defaultLogConfig: LogConfig = {
   retentionMs: 7 * 24 * 3_600_000,
   retentionBytes: -1,
   maxMessageBytes: 1_048_588,
+  compressionType: 'producer',
+  compressionLevel: undefined,
   messageTimestampType: 'CreateTime',
   messageTimestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   messageTimestampAfterMaxMs: 3_600_000,

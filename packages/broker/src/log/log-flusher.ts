@@ -1,12 +1,10 @@
 import { ErrorCode } from '@millrace/kafka'
-import type { FileSystem } from '@millrace/std'
+import type { FileSystem, TimerHandle, Timers } from '@millrace/std'
 import { AckQueue, type FlushWaiter } from './ack-queue.ts'
-import { syncFile, writeFile } from './durable-file.ts'
 import type { Flushable, FlushScheduler } from './flush-scheduler.ts'
 import type { LogConfig } from './log-config.ts'
-import { LogSuffix, segmentFile } from './log-files.ts'
+import { RecoveryPoint, type SyncedPlace } from './recovery-point.ts'
 import type { Segment } from './segment.ts'
-import { isOutOfRoom } from './storage-error.ts'
 
 /** The log whose data is flushed. */
 export interface FlushHost {
@@ -14,19 +12,20 @@ export interface FlushHost {
   readonly config: LogConfig
   readonly endOffset: number
   readonly activeSegment: Segment
+  /** The producers as of the end, as a snapshot file has them. */
+  encodeProducers(): Uint8Array
   /** Called after each flush, before those who wait are answered. */
   afterFlush(): void
+  /** The recovery point has moved to `offset`. */
+  recoveryPointMoved(offset: number): void
   /** The flush failed; what it covered is in an unknown state. */
   flushFailed(cause: Error): void
 }
 
-/** A segment that was closed by a roll and is not yet known to be on the device. */
-interface SealedSegment {
-  readonly segment: Segment
-  /** Base offset of the next segment, and the producers as of there. */
-  readonly nextBase: number
-  readonly snapshot: Uint8Array
-}
+/** With `flush: 'interval'`, where `flush.ms` says nothing. */
+const defaultIntervalMs = 1_000
+/** The longest time that a timer takes. A flush that comes earlier than it must is no harm. */
+const maxTimerMs = 0x7fff_ffff
 
 /**
  * Brings a log to the device. Whoever waits shares the next flush; one runs at a time.
@@ -37,53 +36,81 @@ interface SealedSegment {
  */
 export class LogFlusher implements Flushable {
   readonly #fs: FileSystem
+  readonly #timers: Timers
   readonly #scheduler: FlushScheduler
   readonly #host: FlushHost
   readonly #acks = new AckQueue()
-  #sealed: SealedSegment[] = []
+  readonly #recoveryPoint: RecoveryPoint
   #folderChanged: boolean
   #failed = false
   #running: Promise<void> | undefined
-  /** Acks up to here wait for a flush although the mode is `none`: flush.messages was reached. */
+  /** What goes on after a flush that nobody has to wait for. Never rejects. */
+  #advancing: Promise<void> = Promise.resolve()
+  /** Acks up to here wait for a flush although the mode is another one: flush.messages was reached. */
   #requiredTo = -1
-  /** Wall clock of the first append after the last flush, or -1. */
-  #unflushedSince = -1
+  /** Runs while something unsynced is to be synced by a certain time. */
+  #timer: TimerHandle | undefined
   /** What lies before is on the device. */
   flushedOffset: number
-  /** Segments that end at or before need no check after a crash: their indexes and snapshots are on the device too. */
-  recoveryPoint: number
 
   constructor(options: {
     fileSystem: FileSystem
+    timers: Timers
     scheduler: FlushScheduler
     host: FlushHost
     flushedOffset: number
-    recoveryPoint: number
+    recoveryPoint: { readonly offset: number; readonly base: number; readonly position: number }
     folderChanged: boolean
   }) {
-    this.#fs = options.fileSystem
+    const { fileSystem, host } = options
+    this.#fs = fileSystem
+    this.#timers = options.timers
     this.#scheduler = options.scheduler
-    this.#host = options.host
+    this.#host = host
     this.flushedOffset = options.flushedOffset
-    this.recoveryPoint = options.recoveryPoint
     this.#folderChanged = options.folderChanged
+    const moved = (offset: number) => host.recoveryPointMoved(offset)
+    this.#recoveryPoint = new RecoveryPoint({ ...options.recoveryPoint, fileSystem, folder: host.folder, moved })
+  }
+
+  /** Segments that end at or before need no check after a crash, nor does the part of a segment that lies before. */
+  get recoveryPoint(): number {
+    return this.#recoveryPoint.offset
+  }
+
+  set recoveryPoint(offset: number) {
+    this.#recoveryPoint.offset = offset
   }
 
   /** Something was appended: asks for a flush if the mode, or flush.messages, wants one. */
-  appended(now: number): void {
+  appended(): void {
     const { config, endOffset } = this.#host
-    if (this.#unflushedSince < 0) this.#unflushedSince = now
     if (config.flush === 'sync') {
       this.#request()
     } else if (endOffset - this.flushedOffset >= config.flushMessages) {
       this.#requiredTo = endOffset
       this.#request()
+    } else if (!this.#timer) {
+      this.#startTimer()
     }
   }
 
-  /** Asks for a flush if what was written waits for one for `forMs` milliseconds. */
-  requestIfOlder(forMs: number, now: number): void {
-    if (this.#unflushedSince >= 0 && now - this.#unflushedSince >= forMs) this.#request()
+  /** The mode may be another one now. */
+  configured(): void {
+    if (this.#timer) this.#timers.cancel(this.#timer)
+    this.#timer = undefined
+    if (this.#host.endOffset > this.flushedOffset) this.appended()
+  }
+
+  #startTimer(): void {
+    const { flush, flushMs } = this.#host.config
+    const isSet = flushMs < Number.MAX_SAFE_INTEGER
+    if (!isSet && flush === 'none') return
+    const delay = Math.min(isSet ? flushMs : defaultIntervalMs, maxTimerMs)
+    this.#timer = this.#timers.scheduleBackground(delay, () => {
+      this.#timer = undefined
+      if (this.#host.endOffset > this.flushedOffset) this.#request()
+    })
   }
 
   /** Calls `waiter` once when what lies before `endOffset` may be acknowledged, or when it never will be. */
@@ -92,7 +119,7 @@ export class LogFlusher implements Flushable {
       waiter.flushed(ErrorCode.KAFKA_STORAGE_ERROR)
     } else if (
       endOffset <= this.flushedOffset ||
-      (this.#host.config.flush === 'none' && endOffset > this.#requiredTo)
+      (this.#host.config.flush !== 'sync' && endOffset > this.#requiredTo)
     ) {
       waiter.flushed(ErrorCode.NONE)
     } else {
@@ -107,7 +134,7 @@ export class LogFlusher implements Flushable {
 
   /** The active segment was closed and a new one made. */
   sealed(segment: Segment, nextBase: number, snapshot: Uint8Array): void {
-    this.#sealed.push({ segment, nextBase, snapshot })
+    this.#recoveryPoint.sealed(segment, nextBase, snapshot)
     this.#folderChanged = true
     this.#request()
   }
@@ -115,14 +142,17 @@ export class LogFlusher implements Flushable {
   /** No flush succeeds any more: answers all who wait. */
   fail(): void {
     this.#failed = true
+    if (this.#timer) this.#timers.cancel(this.#timer)
+    this.#timer = undefined
     this.#acks.release(Number.POSITIVE_INFINITY, ErrorCode.KAFKA_STORAGE_ERROR)
   }
 
   /** The log was cut off at `endOffset`, by order: what was synced before it stays so. */
   truncated(endOffset: number): void {
     this.flushedOffset = Math.min(this.flushedOffset, endOffset)
-    this.recoveryPoint = Math.min(this.recoveryPoint, endOffset)
-    this.#sealed = this.#sealed.filter((sealed) => sealed.nextBase <= endOffset)
+    this.#recoveryPoint.truncated(endOffset, this.#host.activeSegment)
+    // Files may have gone.
+    this.#folderChanged = true
   }
 
   /** Flushes what is written now. Does not reject: a failure goes to the host. */
@@ -130,62 +160,64 @@ export class LogFlusher implements Flushable {
     // No other await: whoever finds none running must start its own before anyone else looks.
     while (this.#running) await this.#running
     if (this.#failed) return
-    this.#running = this.#flush()
+    this.#running = this.#flush(this.#host.activeSegment, this.#recoveryPoint.isDue(this.#host.activeSegment, false))
     await this.#running
     this.#running = undefined
   }
 
-  /** Resolves when no flush runs. */
-  async idle(): Promise<void> {
-    while (this.#running) await this.#running
+  /** Moves the recovery point on, as far as the log is synced, if that is worth it. For the periodic task. */
+  async checkpoint(): Promise<void> {
+    const active = this.#host.activeSegment
+    const { endOffset } = this.#host
+    if (this.flushedOffset === endOffset && this.#recoveryPoint.isDue(active, true)) {
+      this.#advance([], { segment: active, endOffset, position: active.size, snapshot: this.#host.encodeProducers() })
+    }
+    await this.#advancing
   }
 
-  async #flush(): Promise<void> {
-    const target = this.#host.endOffset
-    const active = this.#host.activeSegment.file
-    const sealed = this.#sealed
-    this.#sealed = []
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running
+    await this.#advancing
+  }
+
+  async #flush(segment: Segment, isDue: boolean): Promise<void> {
+    const endOffset = this.#host.endOffset
+    const place = isDue
+      ? { segment, endOffset, position: segment.size, snapshot: this.#host.encodeProducers() }
+      : undefined
+    const sealed = this.#recoveryPoint.takeSealed()
     try {
-      for (const entry of sealed) await this.#closeFiles(entry)
+      for (const entry of sealed) await this.#recoveryPoint.close(entry)
       if (this.#folderChanged) {
         this.#folderChanged = false
         await this.#fs.syncDirectory(this.#host.folder)
       }
-      if (active.unsynced) await active.sync()
+      if (segment.file.unsynced) await segment.file.sync()
       if (this.#failed) return
-      this.#unflushedSince = -1
-      if (target > this.flushedOffset) this.flushedOffset = target
+      if (endOffset > this.flushedOffset) this.flushedOffset = endOffset
       this.#host.afterFlush()
-      this.#acks.release(target, ErrorCode.NONE)
-      for (const entry of sealed) await this.#advanceRecoveryPoint(entry)
+      this.#acks.release(endOffset, ErrorCode.NONE)
+      if (sealed.length > 0 || place) this.#advance(sealed, place)
     } catch (cause) {
-      this.fail()
-      this.#host.flushFailed(cause as Error)
+      this.#giveUp(cause as Error)
     }
   }
 
-  async #closeFiles(entry: SealedSegment): Promise<void> {
-    const { segment } = entry
-    if (segment.removed) return
-    if (segment.file.unsynced) await segment.file.sync()
-    if (segment.removed) return
-    try {
-      segment.writeIndexes()
-      writeFile(this.#fs, segmentFile(this.#host.folder, entry.nextBase, LogSuffix.snapshot), entry.snapshot)
-    } catch (cause) {
-      if (!isOutOfRoom(cause)) throw cause
-      // They can be rebuilt from the log; until they are written, the recovery point stays.
-      this.#sealed.push(entry)
-    }
+  #advance(sealed: ReturnType<RecoveryPoint['takeSealed']>, place: SyncedPlace | undefined): void {
+    this.#advancing = this.#advancing.then(async () => {
+      if (this.#failed) return
+      try {
+        for (const entry of sealed) await this.#recoveryPoint.advancePast(entry)
+        if (place) await this.#recoveryPoint.advanceInto(place)
+      } catch (cause) {
+        this.#giveUp(cause as Error)
+      }
+    })
   }
 
-  async #advanceRecoveryPoint(entry: SealedSegment): Promise<void> {
-    if (entry.segment.removed || this.#sealed.includes(entry)) return
-    await entry.segment.syncIndexes()
-    if (entry.segment.removed) return
-    const path = segmentFile(this.#host.folder, entry.nextBase, LogSuffix.snapshot)
-    if (this.#fs.stat(path)) await syncFile(this.#fs, path)
-    if (!entry.segment.removed) entry.segment.releaseIndexes()
-    if (entry.nextBase > this.recoveryPoint) this.recoveryPoint = entry.nextBase
+  #giveUp(cause: Error): void {
+    this.fail()
+    this.#host.flushFailed(cause)
   }
 }

@@ -13,6 +13,7 @@ import { LogSuffix, segmentFile } from './log-files.ts'
 import type { CompletedTransaction } from './ongoing-transactions.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
+import { restoreRecentBatches } from './recent-batches.ts'
 import type { Segment, SegmentHome } from './segment.ts'
 
 export interface ReplayOptions {
@@ -33,21 +34,11 @@ export interface ReplayOptions {
  * it.
  */
 export function replayProducers(options: ReplayOptions): void {
-  const { epochs, home, now, producers, segments, snapshots, upTo } = options
-  const fs = home.fileSystem
-  let from = segments[0]?.baseOffset ?? upTo
-  for (const offset of [...snapshots].sort((a, b) => b - a)) {
-    if (offset > upTo) continue
-    const path = segmentFile(home.folder, offset, LogSuffix.snapshot)
-    if (decodeProducerSnapshot(fs.readFile(path), producers)) {
-      from = Math.max(from, offset)
-      break
-    }
-    snapshots.delete(offset)
-    fs.remove(path)
-  }
+  const { epochs, now, producers, segments, upTo } = options
+  const from = Math.max(loadSnapshot(options) ?? 0, segments[0]?.baseOffset ?? upTo)
+  restoreRecentBatches(segments, producers, { before: from, now })
   for (const segment of segments) {
-    if (segment.size === 0 || (segment.endOffset <= from && !epochs)) continue
+    if (segment.size === 0 || segment.baseOffset >= upTo || (segment.endOffset <= from && !epochs)) continue
     const scan = segment.scan(epochs ? 0 : segment.offsetIndex.lookup(from), 'headers')
     while (scan.next() === BatchCheck.ok) {
       const offset = baseOffset(scan.bytes, scan.at)
@@ -57,6 +48,19 @@ export function replayProducers(options: ReplayOptions): void {
     }
     if (segment !== segments.at(-1)) segment.close()
   }
+}
+
+/** Fills the producers from the newest sound snapshot, and answers its offset. */
+function loadSnapshot({ home, producers, snapshots, upTo }: ReplayOptions): number | undefined {
+  const fs = home.fileSystem
+  for (const offset of [...snapshots].sort((a, b) => b - a)) {
+    if (offset > upTo) continue
+    const path = segmentFile(home.folder, offset, LogSuffix.snapshot)
+    if (fs.stat(path) && decodeProducerSnapshot(fs.readFile(path), producers)) return offset
+    snapshots.delete(offset)
+    fs.remove(path)
+  }
+  return undefined
 }
 
 /** Brings the producers to the state after the current batch of a scan. Answers the transaction that it ends, if any. */

@@ -53,6 +53,18 @@ export class OffsetIndex {
 
   /** Where to start looking for `offset`: the position of a batch that begins at or before it. */
   lookup(offset: number): number {
+    return this.positionAt(this.countBelow(offset) - 1)
+  }
+
+  /** The entries from the `first`-th on. */
+  toBytes(first = 0): Uint8Array {
+    const bytes = new Uint8Array((this.#count - first) * OFFSET_ENTRY_BYTES)
+    for (let i = 0; 4 * i < bytes.byteLength; i++) writeInt32(bytes, 4 * i, this.#entries[2 * first + i] as number)
+    return bytes
+  }
+
+  /** Entries of batches that end at or before `offset`. */
+  countBelow(offset: number): number {
     const relative = offset - this.baseOffset
     let low = 0
     let high = this.#count
@@ -61,13 +73,25 @@ export class OffsetIndex {
       if ((this.#entries[2 * middle] as number) <= relative) low = middle + 1
       else high = middle
     }
-    return low === 0 ? 0 : (this.#entries[2 * low - 1] as number)
+    return low
   }
 
-  toBytes(): Uint8Array {
-    const bytes = new Uint8Array(this.sizeInBytes)
-    for (let i = 0; i < 2 * this.#count; i++) writeInt32(bytes, 4 * i, this.#entries[i] as number)
-    return bytes
+  /** The position that the `i`-th entry leads to; 0 for those before the first. */
+  positionAt(i: number): number {
+    return i < 0 ? 0 : (this.#entries[2 * i + 1] as number)
+  }
+
+  /** The part of an index file that is about batches before `endOffset`; what follows may be anything. */
+  static partBelow(bytes: Uint8Array, baseOffset: number, endOffset: number): Uint8Array {
+    let end = 0
+    let last = -1
+    while (end + OFFSET_ENTRY_BYTES <= bytes.byteLength) {
+      const relative = readInt32(bytes, end)
+      if (relative <= last || baseOffset + relative >= endOffset) break
+      last = relative
+      end += OFFSET_ENTRY_BYTES
+    }
+    return bytes.subarray(0, end)
   }
 
   /** Undefined when the bytes cannot be an index of a log of `logSize` bytes: it must be rebuilt then. */
@@ -153,13 +177,27 @@ export class TimeIndex {
     return low === 0 ? this.baseOffset : this.baseOffset + (this.#offsets[low - 1] as number)
   }
 
-  toBytes(): Uint8Array {
-    const bytes = new Uint8Array(this.sizeInBytes)
-    for (let i = 0; i < this.#count; i++) {
-      writeInt64(bytes, TIME_ENTRY_BYTES * i, this.#timestamps[i] as number)
-      writeInt32(bytes, TIME_ENTRY_BYTES * i + 8, this.#offsets[i] as number)
+  /** The entries from the `first`-th on. */
+  toBytes(first = 0): Uint8Array {
+    const bytes = new Uint8Array((this.#count - first) * TIME_ENTRY_BYTES)
+    for (let i = first, at = 0; i < this.#count; i++, at += TIME_ENTRY_BYTES) {
+      writeInt64(bytes, at, this.#timestamps[i] as number)
+      writeInt32(bytes, at + 8, this.#offsets[i] as number)
     }
     return bytes
+  }
+
+  /** The part of an index file that is about batches before `endOffset`; what follows may be anything. */
+  static partBelow(bytes: Uint8Array, baseOffset: number, endOffset: number): Uint8Array {
+    let end = 0
+    let last = -1
+    while (end + TIME_ENTRY_BYTES <= bytes.byteLength) {
+      const relative = readInt32(bytes, end + 8) >>> 0
+      if (relative <= last || baseOffset + relative >= endOffset) break
+      last = relative
+      end += TIME_ENTRY_BYTES
+    }
+    return bytes.subarray(0, end)
   }
 
   /** Undefined when the bytes cannot be a time index. */

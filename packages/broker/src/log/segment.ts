@@ -1,13 +1,13 @@
 import { BatchCheck, lastOffset, maxTimestamp } from '@millrace/kafka'
-import { type FileSystem, FileSystemError } from '@millrace/std'
+import { assert, type FileSystem } from '@millrace/std'
 import { BatchScanner, type ScanDepth } from './batch-scanner.ts'
-import { syncFile, writeFile } from './durable-file.ts'
 import type { FileHandles, LogFileHandle } from './file-handles.ts'
 import { defaultLogConfig, type LogConfig } from './log-config.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
-import type { QuarantinedRange } from './quarantine.ts'
 import type { CompletedTransaction } from './ongoing-transactions.ts'
-import { OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
+import type { QuarantinedRange } from './quarantine.ts'
+import { OFFSET_ENTRY_BYTES, type OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
+import { SegmentIndexes } from './segment-indexes.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
 /** Relative offsets in an index have 31 bits, as Kafka's. */
@@ -48,9 +48,7 @@ export class Segment {
   /** Largest timestamp of the first batch, or undefined when it was not read yet: segment.ms counts from it. */
   #firstTimestamp: number | undefined
   #bytesSinceIndexEntry = 0
-  #offsetIndex: OffsetIndex | undefined
-  #timeIndex: TimeIndex | undefined
-  #transactionIndex: TransactionIndex | undefined
+  readonly #indexes: SegmentIndexes
 
   constructor(home: SegmentHome, baseOffset: number, created: number, suffix = '') {
     this.#home = home
@@ -58,20 +56,20 @@ export class Segment {
     this.baseOffset = baseOffset
     this.endOffset = baseOffset
     this.created = created
-    this.file = home.handles.file(this.#path(LogSuffix.log))
+    this.file = home.handles.file(this.path(LogSuffix.log))
+    this.#indexes = new SegmentIndexes(home.fileSystem, this)
   }
 
   /** Makes the segment's file, which must not exist. */
   create(): void {
     this.file.get('exclusive')
     this.startIndexes()
-    this.#transactionIndex = new TransactionIndex()
+    this.#indexes.replaceTransactions(new TransactionIndex())
   }
 
   /** Begins with empty indexes: for a new segment, or before all batches are noted again. */
   startIndexes(): void {
-    this.#offsetIndex = new OffsetIndex(this.baseOffset)
-    this.#timeIndex = new TimeIndex(this.baseOffset)
+    this.#indexes.start()
     this.#bytesSinceIndexEntry = 0
     this.maxTimestamp = -1
     this.offsetOfMaxTimestamp = -1
@@ -79,13 +77,13 @@ export class Segment {
   }
 
   get offsetIndex(): OffsetIndex {
-    if (!this.#offsetIndex) this.#loadIndexes()
-    return this.#offsetIndex as OffsetIndex
+    if (!this.#indexes.offset) this.#loadIndexes()
+    return this.#indexes.offset as OffsetIndex
   }
 
   get timeIndex(): TimeIndex {
-    if (!this.#timeIndex) this.#loadIndexes()
-    return this.#timeIndex as TimeIndex
+    if (!this.#indexes.time) this.#loadIndexes()
+    return this.#indexes.time as TimeIndex
   }
 
   /**
@@ -93,17 +91,18 @@ export class Segment {
    * it is to be made again, see {@link restoreTransactionIndex}.
    */
   get transactionIndex(): TransactionIndex | undefined {
-    this.#transactionIndex ??= this.#readTransactionIndex()
-    return this.#transactionIndex
+    return this.#indexes.transactions
   }
 
   restoreTransactionIndex(index: TransactionIndex): void {
-    this.#transactionIndex = index
+    this.#indexes.replaceTransactions(index)
   }
 
-  /** A marker in this segment has aborted a transaction. */
+  /** A marker in this segment has aborted a transaction. The transaction index must be sound. */
   noteAborted(transaction: CompletedTransaction): void {
-    this.transactionIndex?.append(transaction)
+    const index = this.transactionIndex
+    assert(index, 'a damaged transaction index is made again before it is added to')
+    index.append(transaction)
   }
 
   /** Takes note of the batch at `at`, which is in the file at `position`. */
@@ -111,10 +110,7 @@ export class Segment {
     const index = this.offsetIndex
     const last = lastOffset(bytes, at)
     const time = maxTimestamp(bytes, at)
-    if (time > this.maxTimestamp) {
-      this.maxTimestamp = time
-      this.offsetOfMaxTimestamp = last
-    }
+    this.#noteTimestamp(time, last)
     if (position === 0) this.#firstTimestamp = time
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
       index.append(last, position)
@@ -124,6 +120,12 @@ export class Segment {
     this.#bytesSinceIndexEntry += size
     this.endOffset = last + 1
     this.size = position + size
+  }
+
+  #noteTimestamp(timestamp: number, lastOffset: number): void {
+    if (timestamp <= this.maxTimestamp) return
+    this.maxTimestamp = timestamp
+    this.offsetOfMaxTimestamp = lastOffset
   }
 
   /** Does a batch belong into the next segment? `pendingBytes` of others come before it. (Kafka's `shouldRoll`) */
@@ -184,7 +186,7 @@ export class Segment {
     this.size = position
     this.endOffset = endOffset
     this.quarantine = this.quarantine.filter((range) => range.position < position)
-    this.transactionIndex?.truncateTo(endOffset)
+    this.#indexes.truncateTransactions(endOffset)
     this.rebuildIndexes(indexIntervalBytes)
   }
 
@@ -210,9 +212,9 @@ export class Segment {
       this.startIndexes()
       return true
     }
-    if (!this.#readIndexes()) return false
-    const index = this.#offsetIndex as OffsetIndex
-    const time = this.#timeIndex as TimeIndex
+    if (!this.#indexes.load()) return false
+    const index = this.#indexes.offset as OffsetIndex
+    const time = this.#indexes.time as TimeIndex
     this.maxTimestamp = time.lastTimestamp
     this.offsetOfMaxTimestamp = time.count > 0 ? time.lastOffset : -1
     const scan = this.scan(index.lastPosition, 'headers')
@@ -225,16 +227,40 @@ export class Segment {
     return scan.position === size && end > this.baseOffset
   }
 
+  /**
+   * As {@link open}, but only up to a recovery point within the segment: below it everything is as it was synced. False when
+   * that cannot be told from the indexes; then the segment is as before.
+   */
+  openBelow(recoveryPoint: number, fileSize: number): boolean {
+    this.size = fileSize
+    if (!this.#indexes.loadBelow(recoveryPoint)) return false
+    const index = this.#indexes.offset as OffsetIndex
+    const time = this.#indexes.time as TimeIndex
+    this.maxTimestamp = time.lastTimestamp
+    this.offsetOfMaxTimestamp = time.count > 0 ? time.lastOffset : -1
+    const scan = this.scan(index.lastPosition, 'headers')
+    let end = this.baseOffset
+    while (end < recoveryPoint && scan.next() === BatchCheck.ok) {
+      end = lastOffset(scan.bytes, scan.at) + 1
+      this.#noteTimestamp(maxTimestamp(scan.bytes, scan.at), end - 1)
+    }
+    if (end !== recoveryPoint) return false
+    this.endOffset = end
+    this.size = scan.position + scan.size
+    this.#bytesSinceIndexEntry = this.size - index.lastPosition
+    return true
+  }
+
   /** As {@link open} for a segment before the last one: nothing is read but the sizes of its files. */
   openClosed(size: number, endOffset: number): boolean {
     this.size = size
     this.endOffset = endOffset
     const { fileSystem } = this.#home
-    const index = fileSystem.stat(this.#path(LogSuffix.offsetIndex))
-    const time = fileSystem.stat(this.#path(LogSuffix.timeIndex))
+    const index = fileSystem.stat(this.path(LogSuffix.offsetIndex))
+    const time = fileSystem.stat(this.path(LogSuffix.timeIndex))
     if (!index || !time || index.size % OFFSET_ENTRY_BYTES !== 0 || time.size % TIME_ENTRY_BYTES !== 0) return false
     if (time.size > 0) {
-      const handle = fileSystem.open(this.#path(LogSuffix.timeIndex), 'read')
+      const handle = fileSystem.open(this.path(LogSuffix.timeIndex), 'read')
       try {
         const entry = new Uint8Array(TIME_ENTRY_BYTES)
         handle.read(entry, time.size - TIME_ENTRY_BYTES)
@@ -253,39 +279,26 @@ export class Segment {
    * largest timestamp, so that its tools agree.
    */
   writeIndexes(): void {
-    if (!this.#offsetIndex || !this.#timeIndex) return
-    if (this.maxTimestamp >= 0) this.#timeIndex.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
-    const { fileSystem } = this.#home
-    writeFile(fileSystem, this.#path(LogSuffix.offsetIndex), this.#offsetIndex.toBytes())
-    writeFile(fileSystem, this.#path(LogSuffix.timeIndex), this.#timeIndex.toBytes())
-    this.writeTransactionIndex()
+    if (this.maxTimestamp >= 0) this.#indexes.time?.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
+    this.#indexes.write()
   }
 
   writeTransactionIndex(): void {
-    if (!this.#transactionIndex) return
-    const { fileSystem } = this.#home
-    const path = this.#path(LogSuffix.transactionIndex)
-    if (this.#transactionIndex.count > 0) writeFile(fileSystem, path, this.#transactionIndex.toBytes())
-    else if (fileSystem.stat(path)) fileSystem.remove(path)
+    this.#indexes.writeTransactions()
   }
 
   /** Paths of the index files that exist, once {@link writeIndexes} was called. */
   indexFiles(): string[] {
-    const paths = [this.#path(LogSuffix.offsetIndex), this.#path(LogSuffix.timeIndex)]
-    if ((this.#transactionIndex?.count ?? 0) > 0) paths.push(this.#path(LogSuffix.transactionIndex))
-    return paths
+    return this.#indexes.files()
   }
 
-  async syncIndexes(): Promise<void> {
-    for (const path of this.indexFiles()) await syncFile(this.#home.fileSystem, path)
+  syncIndexes(): Promise<void> {
+    return this.#indexes.sync()
   }
 
   /** Gives back the memory of the indexes of a segment whose index files are written. */
   releaseIndexes(): void {
-    this.#offsetIndex = undefined
-    this.#timeIndex = undefined
-    // An empty one has no file, and is not worth looking for one again.
-    if ((this.#transactionIndex?.count ?? 0) > 0) this.#transactionIndex = undefined
+    this.#indexes.release()
   }
 
   /** Gives its files another suffix. What reads them opens them again. */
@@ -293,11 +306,11 @@ export class Segment {
     const { fileSystem } = this.#home
     this.file.close()
     for (const kind of ownFiles) {
-      const from = this.#path(kind)
+      const from = this.path(kind)
       if (fileSystem.stat(from)) fileSystem.rename(from, segmentFile(this.#home.folder, this.baseOffset, kind + suffix))
     }
     this.#suffix = suffix
-    this.file.path = this.#path(LogSuffix.log)
+    this.file.path = this.path(LogSuffix.log)
   }
 
   /** Names of the files that belong to this segment, without its producer snapshot. */
@@ -329,33 +342,12 @@ export class Segment {
     this.file.close()
   }
 
-  #path(kind: string): string {
-    return segmentFile(this.#home.folder, this.baseOffset, kind + this.#suffix)
+  /** Of one of its files. */
+  path(suffix: string): string {
+    return segmentFile(this.#home.folder, this.baseOffset, suffix + this.#suffix)
   }
 
   #loadIndexes(): void {
-    if (this.#readIndexes()) return
-    this.rebuildIndexes(defaultLogConfig.indexIntervalBytes)
-  }
-
-  #readIndexes(): boolean {
-    const { fileSystem } = this.#home
-    const offsetPath = this.#path(LogSuffix.offsetIndex)
-    const timePath = this.#path(LogSuffix.timeIndex)
-    try {
-      this.#offsetIndex = OffsetIndex.fromBytes(fileSystem.readFile(offsetPath), this.baseOffset, this.size)
-      this.#timeIndex = TimeIndex.fromBytes(fileSystem.readFile(timePath), this.baseOffset)
-    } catch (cause) {
-      if (!(cause instanceof FileSystemError) || cause.code !== 'ENOENT') throw cause
-      return false
-    }
-    return this.#offsetIndex !== undefined && this.#timeIndex !== undefined
-  }
-
-  #readTransactionIndex(): TransactionIndex | undefined {
-    const { fileSystem } = this.#home
-    const path = this.#path(LogSuffix.transactionIndex)
-    const bytes = fileSystem.stat(path) ? fileSystem.readFile(path) : new Uint8Array(0)
-    return TransactionIndex.fromBytes(bytes, this.baseOffset, this.endOffset)
+    if (!this.#indexes.load()) this.rebuildIndexes(defaultLogConfig.indexIntervalBytes)
   }
 }

@@ -76,13 +76,23 @@ export class TransactionIndex {
     this.#count = this.#firstEndingFrom(offset)
   }
 
-  toBytes(): Uint8Array {
-    const bytes = new Uint8Array(this.sizeInBytes)
-    for (let i = 0, at = 0; i < this.#count; i++, at += TRANSACTION_ENTRY_BYTES) {
+  /** The entries from the `first`-th on. */
+  toBytes(first = 0): Uint8Array {
+    const bytes = new Uint8Array((this.#count - first) * TRANSACTION_ENTRY_BYTES)
+    for (let i = first, at = 0; i < this.#count; i++, at += TRANSACTION_ENTRY_BYTES) {
       writeInt16(bytes, at, version)
       for (let field = 0; field < columns; field++) writeInt64(bytes, at + 2 + 8 * field, this.#at(i, field))
     }
     return bytes
+  }
+
+  /** The part of an index file that is about markers before `endOffset`; what follows may be anything. */
+  static partBelow(bytes: Uint8Array, endOffset: number): Uint8Array {
+    let end = 0
+    while (end + TRANSACTION_ENTRY_BYTES <= bytes.byteLength && readInt64(bytes, end + 18) < endOffset) {
+      end += TRANSACTION_ENTRY_BYTES
+    }
+    return bytes.subarray(0, end)
   }
 
   /** Undefined when the bytes cannot be the index of a segment of the offsets [baseOffset, endOffset). */
