@@ -5,6 +5,7 @@ import { resolveTopicConfig } from './config/topic-config.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { Dispatcher, type RequestMetrics } from './handlers/dispatcher.ts'
 import { registerHandlers } from './handlers/index.ts'
+import { PartitionMarkers } from './handlers/partition-markers.ts'
 import { Interceptions, type RequestInterceptor } from './handlers/interception.ts'
 import { LogJournal } from './metadata/log-journal.ts'
 import { listenError, parseAdvertisedListener, requireLoopback } from './net/listen-address.ts'
@@ -13,12 +14,13 @@ import { LogManager } from './log/log-manager.ts'
 import { logEventText } from './metadata/log-event-text.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { MetadataManager } from './metadata/metadata-manager.ts'
-import { openOffsetJournals } from './metadata/coordinator-topics.ts'
+import { openOffsetJournals, openTransactionJournals } from './metadata/coordinator-topics.ts'
 import { TopicCatalog } from './metadata/topic-catalog.ts'
 import { logConfigOf, metadataLogConfig, TopicLogs } from './metadata/topic-logs.ts'
-import { metadataTopicName, offsetsTopicName } from './metadata/topic-name.ts'
+import { metadataTopicName, offsetsTopicName, transactionsTopicName } from './metadata/topic-name.ts'
 import { BufferPool } from './net/buffer-pool.ts'
 import { SocketServer } from './net/socket-server.ts'
+import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
 export interface BrokerOptions {
   /** Where to listen (default 127.0.0.1). Only addresses of this machine: there is no authentication yet. */
@@ -116,6 +118,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     }
     const groups = newGroupCoordinator({ metadata, topics, server, system, logger })
     if (topics.get(offsetsTopicName)) await groups.ready()
+    const markers = new PartitionMarkers({ topics, metadata, groups, logger })
+    const transactions = newTransactionCoordinator({ metadata, topics, server, system, logger, markers })
+    if (topics.get(transactionsTopicName)) await transactions.ready()
     const metrics: RequestMetrics = { requests: 0, failedRequests: 0 }
     const pool = new BufferPool(maxIdleBufferBytes)
     let address: BrokerAddress = { nodeId: server['node.id'], host, port }
@@ -127,6 +132,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       topics,
       metadata,
       groups,
+      transactions,
+      markers,
       clock,
       timers,
       networkTimers: networkTime.timers,
@@ -150,6 +157,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       accept: (remote) => new Dispatcher(remote, server['node.id'], dispatching),
     })
     const bound = await sockets.listen(host, port).catch((cause: unknown) => {
+      transactions.close()
       groups.close()
       throw listenError(cause, host, port)
     })
@@ -165,6 +173,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       sockets.stopRequests()
       await Promise.all([...logs.logs()].map((log) => log.flush()))
       await sockets.close(closeGraceMs)
+      transactions.close()
       groups.close()
       metadata.close()
       await logs.close()
@@ -251,6 +260,33 @@ function newGroupCoordinator(parts: {
       maxSize: server['group.max.size'],
       offsetMetadataMaxBytes: server['offset.metadata.max.bytes'],
       offsetsRetentionMs: server['offsets.retention.minutes'] * 60_000,
+    },
+  })
+}
+
+function newTransactionCoordinator(parts: {
+  metadata: MetadataManager
+  topics: TopicCatalog
+  server: ServerConfig
+  system: System
+  logger: Logger
+  markers: PartitionMarkers
+}): TransactionCoordinator {
+  const { metadata, topics, server, logger, markers } = parts
+  const { clock, timers } = parts.system
+  return new TransactionCoordinator({
+    openJournals: () => openTransactionJournals({ metadata, topics, server, clock }),
+    nextProducerId: () => metadata.nextProducerId(),
+    markers,
+    clock,
+    timers,
+    logger,
+    settings: {
+      maxTimeoutMs: server['transaction.max.timeout.ms'],
+      expirationMs: server['transactional.id.expiration.ms'],
+      abortIntervalMs: server['transaction.abort.timed.out.transaction.cleanup.interval.ms'],
+      expireIntervalMs: server['transaction.remove.expired.transaction.cleanup.interval.ms'],
+      addWaitMs: server['add.partitions.to.txn.retry.backoff.max.ms'],
     },
   })
 }

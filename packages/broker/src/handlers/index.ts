@@ -5,6 +5,9 @@ import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import { registerAddOffsetsToTxn } from './add-offsets-to-txn.ts'
+import { registerAddPartitionsToTxn } from './add-partitions-to-txn.ts'
 import { registerApiVersions } from './api-versions.ts'
 import { registerCreatePartitions } from './create-partitions.ts'
 import { registerCreateTopics } from './create-topics.ts'
@@ -14,6 +17,9 @@ import { registerDeleteTopics } from './delete-topics.ts'
 import { registerDescribeCluster } from './describe-cluster.ts'
 import { registerDescribeConfigs } from './describe-configs.ts'
 import { registerDescribeGroups } from './describe-groups.ts'
+import { registerDescribeProducers } from './describe-producers.ts'
+import { registerDescribeTransactions } from './describe-transactions.ts'
+import { registerEndTxn } from './end-txn.ts'
 import { registerFetch } from './fetch.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { registerFindCoordinator } from './find-coordinator.ts'
@@ -23,13 +29,17 @@ import { registerJoinGroup } from './join-group.ts'
 import { registerLeaveGroup } from './leave-group.ts'
 import { registerListGroups } from './list-groups.ts'
 import { registerListOffsets } from './list-offsets.ts'
+import { registerListTransactions } from './list-transactions.ts'
 import { registerMetadata } from './metadata.ts'
 import { registerOffsetCommit } from './offset-commit.ts'
 import { registerOffsetFetch } from './offset-fetch.ts'
 import { registerOffsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
+import type { PartitionMarkers } from './partition-markers.ts'
 import { registerProduce } from './produce.ts'
 import { HandlerRegistry } from './registry.ts'
 import { registerSyncGroup } from './sync-group.ts'
+import { registerTxnOffsetCommit } from './txn-offset-commit.ts'
+import { registerWriteTxnMarkers } from './write-txn-markers.ts'
 
 /** What handlers work with. */
 export interface HandlerServices {
@@ -40,6 +50,8 @@ export interface HandlerServices {
   readonly topics: TopicCatalog
   readonly metadata: MetadataManager
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
+  readonly markers: PartitionMarkers
   readonly clock: Clock
   readonly timers: Timers
   /** Of fetches that wait. */
@@ -50,9 +62,10 @@ export interface HandlerServices {
 
 /** All APIs that the broker serves. */
 export function registerHandlers(services: HandlerServices): HandlerRegistry {
-  const { server, clusterId, address, topics, metadata, groups, clock, networkTimers, random, pool } = services
+  const { server, clusterId, address, topics, metadata, groups, transactions, clock, networkTimers, random, pool } =
+    services
   const registry = new HandlerRegistry()
-  registerProduce(registry, topics)
+  registerProduce(registry, { topics, transactions, server })
   const slots = server['max.incremental.fetch.session.cache.slots']
   const sessions = new FetchSessions({ slots, clock, random })
   registerFetch(registry, sessions, { topics, timers: networkTimers, pool, maxBytes: server['fetch.max.bytes'] })
@@ -60,7 +73,7 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerMetadata(registry, { topics, metadata, server, clusterId, address })
   registerOffsetCommit(registry, groups, topics)
   registerOffsetFetch(registry, groups, topics)
-  registerFindCoordinator(registry, groups, address)
+  registerFindCoordinator(registry, groups, transactions, address)
   registerJoinGroup(registry, groups)
   registerHeartbeat(registry, groups)
   registerLeaveGroup(registry, groups)
@@ -71,11 +84,19 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerCreateTopics(registry, metadata, server)
   registerDeleteTopics(registry, metadata, groups, server)
   registerDeleteRecords(registry, topics)
-  registerInitProducerId(registry, metadata)
+  registerInitProducerId(registry, metadata, transactions)
   registerOffsetForLeaderEpoch(registry, topics)
   registerDescribeConfigs(registry, topics, server)
   registerCreatePartitions(registry, metadata)
   registerDeleteGroups(registry, groups)
   registerDescribeCluster(registry, clusterId, address)
+  registerAddPartitionsToTxn(registry, transactions, topics)
+  registerAddOffsetsToTxn(registry, transactions, groups)
+  registerEndTxn(registry, transactions)
+  registerWriteTxnMarkers(registry, services.markers)
+  registerTxnOffsetCommit(registry, { transactions, groups, topics, server })
+  registerDescribeProducers(registry, topics)
+  registerDescribeTransactions(registry, transactions)
+  registerListTransactions(registry, transactions)
   return registry
 }

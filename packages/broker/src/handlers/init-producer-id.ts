@@ -1,22 +1,40 @@
 /**
- * InitProducerId (22): gives an idempotent producer its id and epoch 0. Ids come from blocks that are durable before they
- * are used, so that none is given out twice.
+ * InitProducerId (22): gives a producer its id and epoch. Without a transactional id they are new, and never given out
+ * twice: ids come from blocks that are durable before they are used.
  *
- * Transactional ids are refused: transactions are not served.
+ * With a transactional id the epoch is the next one, so that older producers are fenced; their transaction is aborted
+ * first, and CONCURRENT_TRANSACTIONS answered meanwhile. From version 3 on a producer may say who it is, to go on after an
+ * error without fencing a newer one (KIP-360).
  */
 import { ErrorCode, InitProducerId } from '@millrace/kafka'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import { coordinate } from './coordinate.ts'
 import type { HandlerRegistry } from './registry.ts'
+import { transactionErrorCode } from './transaction-error.ts'
 
-export function registerInitProducerId(registry: HandlerRegistry, metadata: MetadataManager): void {
+const fencedFrom = 4
+
+export function registerInitProducerId(
+  registry: HandlerRegistry,
+  metadata: MetadataManager,
+  transactions: TransactionCoordinator,
+): void {
   registry.registerSimple({
     api: InitProducerId,
     versions: [0, 5],
-    notes: 'Idempotent producers only; a transactional id is answered with TRANSACTIONAL_ID_AUTHORIZATION_FAILED.',
-    async handle({ transactionalId }) {
-      // Of the errors that all clients know for this request, the one that makes them stop at once.
-      if (transactionalId !== null) return failed(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-      return { producerId: await metadata.nextProducerId(), producerEpoch: 0 }
+    async handle({ transactionalId, transactionTimeoutMs, producerId, producerEpoch }, { version }) {
+      const isNamed = producerId !== -1
+      if (isNamed !== (producerEpoch !== -1)) return failed(ErrorCode.INVALID_REQUEST)
+      if (transactionalId === null) return { producerId: await metadata.nextProducerId(), producerEpoch: 0 }
+      const { error, ...identity } = await coordinate(
+        transactions.initProducer({
+          transactionalId,
+          timeoutMs: transactionTimeoutMs,
+          expected: isNamed ? { producerId, producerEpoch } : undefined,
+        }),
+      )
+      return { errorCode: transactionErrorCode(error, version, fencedFrom), ...identity }
     },
     errorResponse: (_request, errorCode) => failed(errorCode),
   })

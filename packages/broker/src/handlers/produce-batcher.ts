@@ -17,6 +17,7 @@ class Gathered {
   readonly run = new BatchRun()
   readonly targets: AppendTarget[] = []
   readonly firsts: number[] = []
+  transactionVersion = 0
 
   add(start: number, end: number, target: AppendTarget): void {
     if (this.targets.at(-1) !== target) {
@@ -51,16 +52,27 @@ export class ProduceBatcher {
     this.#client = client
   }
 
-  /** `records` lie in the memory that the whole read is in. */
-  add(partition: Partition, records: Uint8Array, target: AppendTarget): void {
+  /**
+   * `records` lie in the memory that the whole read is in. `transactionVersion`: see `AppendOptions`; of one read all have
+   * the same.
+   */
+  add(partition: Partition, records: Uint8Array, target: AppendTarget, transactionVersion: number): void {
     const start = records.byteOffset
-    this.addRange(partition, records.buffer, start, start + records.byteLength, target)
+    this.addRange(partition, records.buffer, start, start + records.byteLength, target, transactionVersion)
   }
 
   /** The same for bytes `[start, end)` of the memory that the whole read is in. */
-  addRange(partition: Partition, memory: ArrayBufferLike, start: number, end: number, target: AppendTarget): void {
+  addRange(
+    partition: Partition,
+    memory: ArrayBufferLike,
+    start: number,
+    end: number,
+    target: AppendTarget,
+    transactionVersion: number,
+  ): void {
     const gathered = this.#byPartition.get(partition) ?? this.#begin(partition, memory)
     assert(gathered.run.bytes.buffer === memory, 'the requests of one read lie in one piece of memory')
+    gathered.transactionVersion = transactionVersion
     gathered.add(start, end, target)
   }
 
@@ -76,7 +88,7 @@ export class ProduceBatcher {
     const all = [...this.#byPartition]
     this.#byPartition.clear()
     for (const [partition, gathered] of all) {
-      partition.log.appendRun(gathered.run, { leaderEpoch })
+      partition.log.appendRun(gathered.run, { leaderEpoch, transactionVersion: gathered.transactionVersion })
       gathered.tell()
       gathered.clear()
       if (this.#idle.length < maxIdle) this.#idle.push(gathered)

@@ -27,9 +27,11 @@ import type { ServerConfig } from '../config/server-config.ts'
 import type { BatchRun } from '../log/batch-run.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
-import { type AppendTarget, ProduceBatcher } from './produce-batcher.ts'
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import { ProduceBatcher } from './produce-batcher.ts'
 import { RepeatedProduces, recordErrorsOf } from './produce-run.ts'
 import { type Client, type Exchange, type HandlerRegistry, RequestError } from './registry.ts'
+import { addsPartitionsFrom, type GatedTarget, TransactionGate, transactionVersionOf } from './transaction-gate.ts'
 
 type TopicData = ProduceRequest['topicData'][number]
 type PartitionAnswer = ProduceResponseInput['responses'][number]['partitionResponses'][number]
