@@ -1,0 +1,287 @@
+import { type Broker, type Logger, startBroker } from '@millrace/broker'
+import {
+  type CommittedOffset,
+  KafkaAdmin,
+  type KafkaAdminOptions,
+  KafkaConsumer,
+  type KafkaConsumerOptions,
+  KafkaProducer,
+  type KafkaProducerOptions,
+  type NewTopic,
+  type ProducerRecord,
+  type RecordMetadata,
+} from '@millrace/kafka'
+import { hostSystem, MillraceError } from '@millrace/std'
+import type { ManualClock } from '../manual-clock.ts'
+import { type Fault, Faults, type Injection } from './faults.ts'
+import { brokerTime, clientClock } from './test-time.ts'
+import {
+  type FormOf,
+  type ReadOptions,
+  type RecordForm,
+  type TestRecord,
+  TopicReader,
+  type WaitOptions,
+} from './topic-reader.ts'
+
+export interface EmbeddedKafkaOptions {
+  /** Topics to begin with, and to begin with again after a reset: names, or with partitions and configs. */
+  readonly topics?: readonly (string | NewTopic)[]
+  /** Kafka's server properties by name, over those that suit tests. */
+  readonly config?: Readonly<Record<string, string | number | boolean>>
+  /**
+   * Time of the broker's own doings: retention, sessions of groups, transactions. It moves when the test moves it; the
+   * network goes on in real time. Begin it now, `new ManualClock({ now: Date.now() })`: other clients stamp their records.
+   */
+  readonly clock?: ManualClock
+  /** What the broker says. Nothing by default. */
+  readonly logger?: Logger
+}
+
+/** A record to produce: its value, or more than that. */
+export type TestMessage = string | Uint8Array | null | Omit<ProducerRecord, 'topic'>
+
+/** The client of the kit's own helpers: no fault hits it. */
+const helperClientId = 'embedded-kafka'
+const defaultWaitMs = 4_000
+
+/** What suits tests: topics appear when they are used, and the first group and transaction wait for few partitions. */
+const testConfig = {
+  'node.id': 0,
+  'auto.create.topics.enable': true,
+  'offsets.topic.num.partitions': 5,
+}
+
+/** Clients stamp records by their own clock, which may be far from the broker's. */
+const anyTimestamp = { 'log.message.timestamp.after.max.ms': Number.MAX_SAFE_INTEGER }
+
+/** A Kafka for tests, in this process and in memory, for any client. Made by {@link embeddedKafka}. */
+export class EmbeddedKafka implements AsyncDisposable {
+  readonly #options: EmbeddedKafkaOptions
+  readonly #faults: Faults
+  readonly #clients = new Set<AsyncDisposable>()
+  #broker: Broker
+  #helpers: { admin: KafkaAdmin; producer: KafkaProducer } | undefined
+
+  private constructor(options: EmbeddedKafkaOptions, faults: Faults, broker: Broker) {
+    this.#options = options
+    this.#faults = faults
+    this.#broker = broker
+  }
+
+  /** As {@link embeddedKafka}. */
+  static async start(options: EmbeddedKafkaOptions): Promise<EmbeddedKafka> {
+    const faults = new Faults(helperClientId)
+    const kafka = new EmbeddedKafka(options, faults, await start(options, faults, 0))
+    await kafka.#createFirstTopics()
+    return kafka
+  }
+
+  /** `host:port`, for `bootstrap.servers` of any client. The same until the end, also after {@link reset}. */
+  get bootstrapServers(): string {
+    return this.#broker.bootstrapServers
+  }
+
+  /** Creates a topic. With one that is there nothing changes. */
+  async createTopic(topic: string, options: Omit<NewTopic, 'topic'> = {}): Promise<void> {
+    await this.createTopics([{ topic, ...options }])
+  }
+
+  /** Creates topics, as far as they are not there: `['plain', { topic: 'orders', partitions: 3 }]`. */
+  async createTopics(topics: readonly (string | NewTopic)[]): Promise<void> {
+    const { admin } = this.#helper()
+    const there = new Set((await admin.listTopics()).map(({ topic }) => topic))
+    const wanted = topics.map((topic) => (typeof topic === 'string' ? { topic } : topic))
+    const missing = wanted.filter(({ topic }) => !there.has(topic))
+    if (missing.length > 0) await admin.createTopics(missing)
+  }
+
+  /**
+   * Writes records to a topic, in order. Resolves when they are there.
+   *
+   * @example
+   * await kafka.produce('orders', ['one', { key: 'k', value: 'two', partition: 1 }])
+   */
+  async produce(topic: string, messages: TestMessage | readonly TestMessage[]): Promise<RecordMetadata[]> {
+    const { producer } = this.#helper()
+    const all = Array.isArray(messages) ? (messages as readonly TestMessage[]) : [messages as TestMessage]
+    return Promise.all(all.map((message) => producer.send({ topic, ...asRecord(message) })))
+  }
+
+  /**
+   * All records of a topic as of now, by partition and offset.
+   *
+   * @example
+   * expect((await kafka.records('orders')).map(({ value }) => value)).toEqual(['one', 'two'])
+   * @throws MillraceError TESTING_NOT_JSON
+   */
+  async records<F extends RecordForm = 'text'>(
+    topic: string,
+    options: ReadOptions<F> = {},
+  ): Promise<TestRecord<FormOf<F>>[]> {
+    await using reader = this.#reader(topic, options)
+    return await reader.all()
+  }
+
+  /**
+   * The records of a topic, once there are `wanted` of them, or once `wanted` says of them that they will do. The topic
+   * may appear in the meantime.
+   *
+   * @example
+   * const [order] = await kafka.waitFor('orders', 1, { as: 'json' })
+   * await kafka.waitFor('orders', (records) => records.some(({ key }) => key === 'last'))
+   * @throws MillraceError TESTING_WAITED_IN_VAIN, TESTING_NOT_JSON
+   */
+  async waitFor<F extends RecordForm = 'text'>(
+    topic: string,
+    wanted: number | ((records: TestRecord<FormOf<F>>[]) => boolean),
+    options: WaitOptions<F> = {},
+  ): Promise<TestRecord<FormOf<F>>[]> {
+    const { timeoutMs = defaultWaitMs } = options
+    const isEnough = typeof wanted === 'number' ? (some: readonly unknown[]) => some.length >= wanted : wanted
+    const ending = new AbortController()
+    const timer = hostSystem.timers.schedule(timeoutMs, () => ending.abort())
+    try {
+      await using reader = this.#reader(topic, options)
+      if (await reader.until(isEnough, ending.signal)) return reader.records
+      throw inVain(topic, reader.records, timeoutMs)
+    } finally {
+      hostSystem.timers.cancel(timer)
+    }
+  }
+
+  /** What a group has committed, by topic and partition. */
+  async committedOffsets(groupId: string): Promise<CommittedOffset[]> {
+    const offsets = await this.#helper().admin.fetchOffsets(groupId)
+    return offsets.toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
+  }
+
+  /**
+   * Puts a fault in the way of clients, until it is removed or has hit `times` requests.
+   *
+   * @example
+   * kafka.inject({ api: 'Produce', error: 'NOT_LEADER_OR_FOLLOWER', times: 2 })
+   * using slow = kafka.inject({ api: 'Fetch', latencyMs: 200, topic: 'orders' })
+   * @throws MillraceError TESTING_FAULT_INVALID
+   */
+  inject(fault: Fault): Injection {
+    return this.#faults.inject(fault)
+  }
+
+  /** Removes all faults. */
+  clearFaults(): void {
+    this.#faults.clear()
+  }
+
+  /** An admin client of this Kafka; closed with it. */
+  admin(options: Omit<KafkaAdminOptions, 'bootstrapServers'> = {}): KafkaAdmin {
+    return this.#track(new KafkaAdmin({ ...this.#clientOptions(), ...options }))
+  }
+
+  /** A producer of this Kafka; closed with it. */
+  producer(options: Omit<KafkaProducerOptions, 'bootstrapServers'> = {}): KafkaProducer {
+    return this.#track(new KafkaProducer({ ...this.#clientOptions(), ...options }))
+  }
+
+  /** A consumer of this Kafka, which reads from the beginning where its group has committed nothing; closed with it. */
+  consumer(options: Omit<KafkaConsumerOptions, 'bootstrapServers'> = {}): KafkaConsumer {
+    return this.#track(new KafkaConsumer({ ...this.#clientOptions(), autoOffsetReset: 'earliest', ...options }))
+  }
+
+  /**
+   * Begins anew: topics, groups, transactions and faults are gone, connections are cut, `topics` of the options are there
+   * again. The address stays, so that clients may live on from test to test.
+   */
+  async reset(): Promise<void> {
+    const { port } = this.#broker
+    this.#faults.clear()
+    await this.#closeClients()
+    await this.#broker.close()
+    this.#broker = await start(this.#options, this.#faults, port)
+    await this.#createFirstTopics()
+  }
+
+  /** Closes the clients that were made here, then the broker. Nothing is left that keeps the process alive. */
+  async close(): Promise<void> {
+    await this.#closeClients()
+    await this.#broker.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #createFirstTopics(): Promise<void> {
+    const { topics = [] } = this.#options
+    if (topics.length > 0) await this.createTopics(topics)
+  }
+
+  #helper() {
+    this.#helpers ??= {
+      admin: this.admin({ clientId: helperClientId }),
+      producer: this.producer({ clientId: helperClientId, lingerMs: 0 }),
+    }
+    return this.#helpers
+  }
+
+  #reader<F extends RecordForm>(topic: string, options: ReadOptions<F>): TopicReader<F> {
+    const { as = 'text' as F, isolationLevel = 'read_committed' } = options
+    const client = { ...this.#clientOptions(), clientId: helperClientId, allowAutoCreateTopics: false }
+    return new TopicReader(new KafkaConsumer({ ...client, isolationLevel }), topic, as)
+  }
+
+  #clientOptions() {
+    const { clock } = this.#options
+    const { bootstrapServers } = this
+    return clock ? { bootstrapServers, system: { ...hostSystem, clock: clientClock(clock) } } : { bootstrapServers }
+  }
+
+  #track<C extends AsyncDisposable>(client: C): C {
+    this.#clients.add(client)
+    return client
+  }
+
+  async #closeClients(): Promise<void> {
+    const clients = [...this.#clients]
+    this.#clients.clear()
+    this.#helpers = undefined
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
+  }
+}
+
+/**
+ * Starts a Kafka for tests: in this process, in memory, on a free port, ready in a few milliseconds. It goes with
+ * vitest, jest, node:test and any other runner, and with any client.
+ *
+ * @throws MillraceError BROKER_CONFIG_UNKNOWN, BROKER_CONFIG_INVALID
+ * @example
+ * await using kafka = await embeddedKafka({ topics: ['orders'] })
+ * await placeOrder({ brokers: [kafka.bootstrapServers] })
+ * const [order] = await kafka.waitFor('orders', 1, { as: 'json' })
+ */
+export function embeddedKafka(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
+  return EmbeddedKafka.start(options)
+}
+
+function start({ clock, config, logger }: EmbeddedKafkaOptions, faults: Faults, port: number): Promise<Broker> {
+  return startBroker({
+    port,
+    data: 'memory',
+    config: { ...testConfig, ...(clock && anyTimestamp), ...config },
+    interceptor: faults,
+    ...(clock && { system: brokerTime(clock), networkTime: hostSystem }),
+    ...(logger && { logger }),
+  })
+}
+
+function asRecord(message: TestMessage): Omit<ProducerRecord, 'topic'> {
+  return typeof message === 'string' || message === null || message instanceof Uint8Array ? { value: message } : message
+}
+
+function inVain(topic: string, records: readonly TestRecord<unknown>[], timeoutMs: number): MillraceError {
+  const last = records.slice(-3).map(({ value }) => String(value).slice(0, 80))
+  return new MillraceError('TESTING_WAITED_IN_VAIN', {
+    message: `What was waited for did not come to ${topic} within ${timeoutMs} ms. There are ${records.length} records${last.length > 0 ? `, the last ones: ${last.join(' | ')}` : ''}.`,
+    fix: 'See whether the code under test has sent them, or give a longer timeoutMs.',
+  })
+}
