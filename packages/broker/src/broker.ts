@@ -1,8 +1,12 @@
-import { hostSystem, MemoryFileSystem, type System } from '@millrace/std'
+import { resolve } from 'node:path'
+import { type Clock, hostSystem, MemoryFileSystem, type System } from '@millrace/std'
 import type { BrokerAddress } from './net/broker-address.ts'
 import { parseServerConfig, type ServerConfig } from './config/server-config.ts'
 import { resolveTopicConfig } from './config/topic-config.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
+import { groupSettings } from './groups/group-settings.ts'
+import type { TopicSource } from './groups/topics-image.ts'
+import { BrokerLoggers } from './handlers/broker-loggers.ts'
 import { Dispatcher, type RequestMetrics } from './handlers/dispatcher.ts'
 import { registerHandlers } from './handlers/index.ts'
 import { PartitionMarkers } from './handlers/partition-markers.ts'
@@ -14,6 +18,7 @@ import { LogManager } from './log/log-manager.ts'
 import { logEventText } from './metadata/log-event-text.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { MetadataManager } from './metadata/metadata-manager.ts'
+import { resourceTypes } from './metadata/resource-configs.ts'
 import { openOffsetJournals, openTransactionJournals } from './metadata/coordinator-topics.ts'
 import { TopicCatalog } from './metadata/topic-catalog.ts'
 import { logConfigOf, metadataLogConfig, TopicLogs } from './metadata/topic-logs.ts'
@@ -81,7 +86,9 @@ const memoryFolder = '/broker'
  * console.log(broker.bootstrapServers)
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { host = '127.0.0.1', port = 9092, data, logger = silentLogger } = options
+  const { host = '127.0.0.1', port = 9092, data } = options
+  const loggers = new BrokerLoggers()
+  const logger = loggers.filter(options.logger ?? silentLogger)
   const server = parseServerConfig(options.config ?? {})
   requireLoopback(host)
   const advertised = parseAdvertisedListener(server['advertised.listeners'])
@@ -90,8 +97,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { networkTime = system, interceptor } = options
   const topics = new TopicCatalog()
   let topicLogs: TopicLogs | undefined
+  const folder = data === 'memory' ? memoryFolder : data
   const logs = LogManager.open({
-    folder: data === 'memory' ? memoryFolder : data,
+    folder,
     fileSystem: system.fileSystem,
     clock,
     timers,
@@ -131,6 +139,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       address: () => address,
       topics,
       metadata,
+      loggers,
+      logDirectory: { path: resolve(folder), volume: () => system.fileSystem.volume?.(folder) },
       groups,
       transactions,
       markers,
@@ -152,7 +162,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         maxFrameBytes: server['socket.request.max.bytes'],
         maxPendingRequests: server['queued.max.requests'],
         maxIdleMs: server['connections.max.idle.ms'],
-        maxConnections: server['max.connections'],
+        get maxConnections() {
+          return server['max.connections']
+        },
       },
       accept: (remote) => new Dispatcher(remote, server['node.id'], dispatching),
     })
@@ -221,7 +233,7 @@ async function openMetadata(
     log,
     server,
     random,
-    apply: (image) => topicLogs.apply(image),
+    apply: (image, changes) => topicLogs.apply(image, changes),
     timers,
     logger,
   })
@@ -253,15 +265,18 @@ function newGroupCoordinator(parts: {
     random,
     logger,
     expireIntervalMs: server['offsets.retention.check.interval.ms'],
-    settings: {
-      minSessionTimeoutMs: server['group.min.session.timeout.ms'],
-      maxSessionTimeoutMs: server['group.max.session.timeout.ms'],
-      initialRebalanceDelayMs: server['group.initial.rebalance.delay.ms'],
-      maxSize: server['group.max.size'],
-      offsetMetadataMaxBytes: server['offset.metadata.max.bytes'],
-      offsetsRetentionMs: server['offsets.retention.minutes'] * 60_000,
-    },
+    settings: groupSettings(server, (groupId) => metadata.image.configsOf(resourceTypes.group, groupId)),
+    topics: topicSource(metadata, clock),
   })
+}
+
+/** Versions are times, so that those of a later run are later ones. */
+function topicSource(metadata: MetadataManager, clock: Clock): TopicSource {
+  let version = clock.now()
+  metadata.onChange(() => {
+    version = Math.max(version + 1, clock.now())
+  })
+  return { topics: () => metadata.image.topics.values(), version: () => version }
 }
 
 function newTransactionCoordinator(parts: {

@@ -143,6 +143,11 @@ export const nodeFileSystem: FileSystem = {
     if (!stats) return undefined
     return { kind: stats.isDirectory() ? 'directory' : 'file', size: stats.size, modified: stats.mtimeMs }
   },
+  volume: (path) =>
+    attempt('stat', path, () => {
+      const { bsize, blocks, bavail } = fs.statfsSync(path, { bigint: true })
+      return { totalBytes: bsize * blocks, usableBytes: bsize * bavail }
+    }),
   list: (path) => attempt('list', path, () => fs.readdirSync(path).sort()),
   makeDirectory: (path) => attempt('mkdir', path, () => makeFolders(path)),
   rename: (from, to) => attempt('rename', from, () => fs.renameSync(from, to)),

@@ -47,6 +47,13 @@ export interface FileInfo {
   modified: number
 }
 
+/** The volume that a folder is on, bytes. Network file systems answer almost 2^63. */
+export interface VolumeInfo {
+  totalBytes: bigint
+  /** What a process without special rights can still write. */
+  usableBytes: bigint
+}
+
 /** A claim on a folder by one process. It ends with {@link release} or with the process. */
 export interface FolderLock {
   release(): void
@@ -63,6 +70,8 @@ export interface FileSystem {
   readFile(path: string): Uint8Array
   /** Undefined when there is nothing at `path`. */
   stat(path: string): FileInfo | undefined
+  /** The volume of a folder; a file system that has none lacks this. */
+  volume?(path: string): VolumeInfo
   /** Names of the entries, sorted. */
   list(path: string): string[]
   /** Makes the folder and what is missing above it. */

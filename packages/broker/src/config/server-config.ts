@@ -1,30 +1,55 @@
 import { MillraceError, suggest } from '@millrace/std'
-import { type ConfigValue, ConfigValueError, parseConfigValue } from './key.ts'
+import { type ConfigKey, type ConfigValue, ConfigValueError, parseConfigValue } from './key.ts'
 import { serverKeys } from './server-keys.ts'
 
 export type ServerKeyName = keyof typeof serverKeys
 
-/** Parsed values by property name: `config['num.partitions']` is a number. */
-export type ServerConfig = { readonly [N in ServerKeyName]: ConfigValue<(typeof serverKeys)[N]> } & {
-  /** The names that were set, not left at their default. */
-  readonly given: ReadonlySet<ServerKeyName>
+/** Values as text by property name, as they were set. */
+export type ConfigTexts = ReadonlyMap<string, string>
+
+/**
+ * Where the broker's values come from; what was set for this broker counts before what was set for all, and both before what
+ * it was started with (KIP-226).
+ */
+export interface ServerLayers {
+  readonly broker: ConfigTexts
+  readonly cluster: ConfigTexts
+  readonly static: ConfigTexts
 }
 
-/** Kafka's names for the same in coarser units, the coarsest first: where several are given, the finest counts. */
-const coarserKeys = {
-  'log.retention.hours': { key: 'log.retention.ms', unitMs: 3_600_000 },
-  'log.retention.minutes': { key: 'log.retention.ms', unitMs: 60_000 },
-  'log.roll.hours': { key: 'log.roll.ms', unitMs: 3_600_000 },
-} as const satisfies Record<string, { key: ServerKeyName; unitMs: number }>
+/**
+ * Parsed values by property name: `config['num.partitions']` is a number. Those of dynamic keys change while the broker runs,
+ * so ask when you need one.
+ */
+export type ServerConfig = { readonly [N in ServerKeyName]: ConfigValue<(typeof serverKeys)[N]> } & {
+  /** The names that the broker was started with, not left at their default. */
+  readonly given: ReadonlySet<ServerKeyName>
+  readonly layers: ServerLayers
+}
 
-function coarserKey(name: string): { key: ServerKeyName; unitMs: number } | undefined {
-  return Object.hasOwn(coarserKeys, name) ? coarserKeys[name as keyof typeof coarserKeys] : undefined
+/** Keys that give an unset one its value, in coarser units: the first that is set counts. */
+const coarserKeys: { readonly [N in ServerKeyName]?: readonly { readonly name: ServerKeyName; unitMs: number }[] } = {
+  'log.retention.ms': [
+    { name: 'log.retention.minutes', unitMs: 60_000 },
+    { name: 'log.retention.hours', unitMs: 3_600_000 },
+  ],
+  'log.roll.ms': [{ name: 'log.roll.hours', unitMs: 3_600_000 }],
 }
 
 export const serverKeyNames = Object.keys(serverKeys) as ServerKeyName[]
+const dynamicKeyNames = serverKeyNames.filter((name) => serverKey(name).dynamic)
+const noTexts: ConfigTexts = new Map()
+
+export function serverKey(name: ServerKeyName): ConfigKey {
+  return serverKeys[name]
+}
+
+export function isServerKey(name: string): name is ServerKeyName {
+  return Object.hasOwn(serverKeys, name)
+}
 
 /**
- * Reads the broker's configuration.
+ * Reads the configuration that the broker is started with.
  *
  * @throws MillraceError BROKER_CONFIG_UNKNOWN (a key that does not exist; the nearest one is suggested),
  *   BROKER_CONFIG_INVALID (a value of the wrong type or out of range).
@@ -33,38 +58,66 @@ export const serverKeyNames = Object.keys(serverKeys) as ServerKeyName[]
  * parseServerConfig({ 'num.partitions': 3 })['num.partitions'] // 3
  */
 export function parseServerConfig(given: Readonly<Record<string, string | number | boolean>>): ServerConfig {
-  const values: Record<string, unknown> = {}
-  for (const name of serverKeyNames) values[name] = serverKeys[name].default
-  const names = new Set<ServerKeyName>()
-  const order = [...Object.keys(coarserKeys), ...Object.keys(given)]
-  for (const name of new Set(order)) {
-    const value = given[name]
-    if (value === undefined) continue
-    const { key, unitMs } = coarserKey(name) ?? { key: name, unitMs: 1 }
-    if (!isServerKey(key)) throw unknownKey(name)
-    try {
-      const parsed = parseConfigValue(name, serverKeys[key], String(value))
-      // -1 means "no limit" in every unit.
-      values[key] = typeof parsed === 'number' && parsed > 0 ? parsed * unitMs : parsed
-    } catch (cause) {
-      if (!(cause instanceof ConfigValueError)) throw cause
-      throw new MillraceError('BROKER_CONFIG_INVALID', {
-        message: `${cause.message}.`,
-        fix: `Correct ${name}, or leave it out for the default. ${serverKeys[key].doc}`,
-        cause,
-      })
-    }
-    names.add(key)
+  const texts = new Map<ServerKeyName, string>()
+  for (const [name, value] of Object.entries(given)) {
+    if (!isServerKey(name)) throw unknownKey(name)
+    texts.set(name, String(value))
+    check(name, String(value))
   }
-  return { ...values, given: names } as unknown as ServerConfig
+  const config = { given: new Set(texts.keys()), layers: { broker: noTexts, cluster: noTexts, static: texts } }
+  for (const name of serverKeyNames) setValue(config, name)
+  return config as unknown as ServerConfig
 }
 
-function isServerKey(name: string): name is ServerKeyName {
-  return Object.hasOwn(serverKeys, name)
+/** Takes over what was set while the broker runs: in force at once. What is stored and wrong does not count. */
+export function setDynamicConfig(server: ServerConfig, dynamic: { broker: ConfigTexts; cluster: ConfigTexts }): void {
+  const config = server as { layers: ServerLayers }
+  config.layers = { ...dynamic, static: server.layers.static }
+  for (const name of dynamicKeyNames) setValue(config, name)
+}
+
+function setValue(config: { layers: ServerLayers }, name: ServerKeyName): void {
+  const values = config as unknown as Record<string, unknown>
+  values[name] = valueIn(config.layers, name) ?? coarserValue(config.layers, name) ?? serverKeys[name].default
+}
+
+function coarserValue(layers: ServerLayers, name: ServerKeyName): number | undefined {
+  for (const { name: coarser, unitMs } of coarserKeys[name] ?? []) {
+    const value = valueIn(layers, coarser) as number | undefined
+    // -1 means "no limit" in every unit.
+    if (value !== undefined) return value > 0 ? value * unitMs : value
+  }
+  return undefined
+}
+
+function valueIn(layers: ServerLayers, name: ServerKeyName): unknown {
+  for (const layer of serverKey(name).dynamic ? [layers.broker, layers.cluster, layers.static] : [layers.static]) {
+    const text = layer.get(name)
+    if (text === undefined) continue
+    try {
+      return parseConfigValue(name, serverKey(name), text)
+    } catch (cause) {
+      if (!(cause instanceof ConfigValueError)) throw cause
+    }
+  }
+  return undefined
+}
+
+function check(name: ServerKeyName, text: string): void {
+  try {
+    parseConfigValue(name, serverKey(name), text)
+  } catch (cause) {
+    if (!(cause instanceof ConfigValueError)) throw cause
+    throw new MillraceError('BROKER_CONFIG_INVALID', {
+      message: `${cause.message}.`,
+      fix: `Correct ${name}, or leave it out for the default. ${serverKey(name).doc}`,
+      cause,
+    })
+  }
 }
 
 function unknownKey(name: string): MillraceError {
-  const near = suggest(name, [...serverKeyNames, ...Object.keys(coarserKeys)])
+  const near = suggest(name, serverKeyNames)
   return new MillraceError('BROKER_CONFIG_UNKNOWN', {
     message: `This broker has no property '${name}'.`,
     fix: near ? `Did you mean '${near}'?` : `The properties are listed in docs/broker-configuration.md.`,

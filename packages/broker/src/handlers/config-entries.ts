@@ -1,11 +1,28 @@
+import { clientMetricsKeyNames, clientMetricsKeys } from '../config/client-metrics-keys.ts'
+import { groupBounds, groupConfigKeys, groupKeyNames } from '../config/group-config-keys.ts'
 import { type ConfigKey, configTypes, formatConfigValue } from '../config/key.ts'
-import { type ServerConfig, type ServerKeyName, serverKeyNames } from '../config/server-config.ts'
-import { serverKeys } from '../config/server-keys.ts'
-import { serverDefault, topicKeyNames } from '../config/topic-config.ts'
-import { serverSynonyms, topicKeys } from '../config/topic-keys.ts'
+import {
+  type ConfigTexts,
+  isServerKey,
+  type ServerConfig,
+  type ServerKeyName,
+  serverKey,
+  serverKeyNames,
+} from '../config/server-config.ts'
+import { serverDefault, topicKey, topicKeyNames } from '../config/topic-config.ts'
+import { serverSynonyms } from '../config/topic-keys.ts'
 
 /** Where a value comes from, by the numbers of DescribeConfigs (KIP-226). */
-const configSources = { topic: 1, staticBroker: 4, default: 5 } as const
+const configSources = {
+  topic: 1,
+  broker: 2,
+  cluster: 3,
+  staticBroker: 4,
+  default: 5,
+  brokerLogger: 6,
+  clientMetrics: 7,
+  group: 8,
+} as const
 
 interface Synonym {
   readonly name: string
@@ -16,51 +33,124 @@ interface Synonym {
 /** One configuration value with all that is known of it; callers pick what their message carries. */
 export interface ConfigEntry {
   readonly name: string
-  readonly value: string
+  readonly value: string | null
   readonly readOnly: boolean
   readonly configSource: number
-  readonly isSensitive: false
+  readonly isSensitive: boolean
   /** The sources of the value, the one that counts first. */
   readonly synonyms: readonly Synonym[]
   readonly configType: number
   readonly documentation: string
 }
 
-export function describeTopicConfigs(overrides: ReadonlyMap<string, string>, server: ServerConfig): ConfigEntry[] {
+export function describeTopicConfigs(overrides: ConfigTexts, server: ServerConfig): ConfigEntry[] {
   return topicKeyNames.map((name) => {
-    const synonyms: Synonym[] = []
     const override = overrides.get(name)
-    if (override !== undefined) synonyms.push({ name, value: override, source: configSources.topic })
-    const serverName = serverSynonyms[name]
-    if (serverName) synonyms.push(...serverSources(serverName, server))
-    else synonyms.push({ name, value: serverDefault(name, server), source: configSources.default })
-    return entry(name, topicKeys[name], synonyms, false)
+    const synonym = serverSynonyms[name]
+    const synonyms = synonym ? serverSources(synonym, server) : []
+    if (override !== undefined) synonyms.unshift({ name, value: override, source: configSources.topic })
+    return entry(name, topicKey(name), synonyms, { value: override ?? serverDefault(name, server) })
   })
 }
 
-export function describeServerConfigs(server: ServerConfig): ConfigEntry[] {
-  return serverKeyNames.map((name) => entry(name, serverKeys[name], serverSources(name, server), true))
+/** All properties of this broker, and what else was set for it. */
+export function describeBrokerConfigs(server: ServerConfig): ConfigEntry[] {
+  const own = serverKeyNames.map((name) => {
+    const synonyms = serverSources(name, server)
+    return entry(name, serverKey(name), synonyms, {
+      value: synonyms[0]?.value ?? null,
+      readOnly: !serverKey(name).dynamic,
+    })
+  })
+  const { broker, cluster } = server.layers
+  const foreign = new Set([...broker.keys(), ...cluster.keys()].filter((name) => !isServerKey(name)))
+  return [...own, ...[...foreign].map((name) => foreignEntry(name, broker.has(name) ? 'broker' : 'cluster'))]
 }
 
-function serverSources(name: ServerKeyName, server: ServerConfig): Synonym[] {
+/** What was set for all brokers. */
+export function describeClusterConfigs(server: ServerConfig): ConfigEntry[] {
+  return [...server.layers.cluster].map(([name, value]) => {
+    if (!isServerKey(name)) return foreignEntry(name, 'cluster')
+    const synonyms = [{ name, value, source: configSources.cluster }]
+    return entry(name, serverKey(name), synonyms, { value })
+  })
+}
+
+export function describeGroupConfigs(texts: ConfigTexts, server: ServerConfig): ConfigEntry[] {
+  return groupKeyNames.map((name) => {
+    const synonyms = serverSources(groupBounds[name].synonym, server)
+    const text = texts.get(name)
+    if (text !== undefined) synonyms.unshift({ name, value: text, source: configSources.group })
+    return entry(name, groupConfigKeys[name], synonyms, { value: synonyms[0]?.value ?? null })
+  })
+}
+
+export function describeClientMetrics(texts: ConfigTexts): ConfigEntry[] {
+  return clientMetricsKeyNames.map((name) => {
+    const key: ConfigKey = clientMetricsKeys[name]
+    const text = texts.get(name)
+    const synonyms = text === undefined ? [] : [{ name, value: text, source: configSources.clientMetrics }]
+    return entry(name, key, synonyms, { value: text ?? formatConfigValue(key.default) })
+  })
+}
+
+/** The levels of the broker's loggers, by name. */
+export function describeLoggers(levels: Iterable<readonly [string, string]>): ConfigEntry[] {
+  return [...levels].map(([name, value]) => ({
+    name,
+    value,
+    readOnly: false,
+    configSource: configSources.brokerLogger,
+    isSensitive: false,
+    synonyms: [],
+    configType: 0,
+    documentation: '',
+  }))
+}
+
+function serverSources(name: ServerKeyName, { layers }: ServerConfig): Synonym[] {
+  const key = serverKey(name)
   const sources: Synonym[] = []
-  if (server.given.has(name)) {
-    sources.push({ name, value: formatConfigValue(server[name]), source: configSources.staticBroker })
+  const add = (value: string | undefined, source: number) => {
+    if (value !== undefined) sources.push({ name, value, source })
   }
-  sources.push({ name, value: formatConfigValue(serverKeys[name].default), source: configSources.default })
+  if (key.dynamic) {
+    add(layers.broker.get(name), configSources.broker)
+    add(layers.cluster.get(name), configSources.cluster)
+  }
+  add(layers.static.get(name), configSources.staticBroker)
+  if (!key.unset) add(formatConfigValue(key.default), configSources.default)
   return sources
 }
 
-function entry(name: string, key: ConfigKey, synonyms: readonly Synonym[], readOnly: boolean): ConfigEntry {
-  const [first] = synonyms as [Synonym]
+function entry(
+  name: string,
+  key: ConfigKey,
+  synonyms: readonly Synonym[],
+  { value, readOnly = false }: { value: string | null; readOnly?: boolean },
+): ConfigEntry {
   return {
     name,
-    value: first.value,
+    value,
     readOnly,
-    configSource: first.source,
+    configSource: synonyms[0]?.source ?? configSources.default,
     isSensitive: false,
     synonyms,
     configType: configTypes[key.type],
     documentation: key.doc,
+  }
+}
+
+/** A property that nobody here knows may be a secret: as in Apache Kafka its value is not shown. */
+function foreignEntry(name: string, source: 'broker' | 'cluster'): ConfigEntry {
+  return {
+    name,
+    value: null,
+    readOnly: false,
+    configSource: configSources[source],
+    isSensitive: true,
+    synonyms: [],
+    configType: 0,
+    documentation: '',
   }
 }

@@ -7,7 +7,7 @@ import { CreateTopics, ErrorCode } from '@millrace/kafka'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { TopicImage } from '../metadata/cluster-image.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
-import { isCommandError } from '../metadata/topic-commands.ts'
+import { type CommandError, isCommandError } from '../metadata/topic-commands.ts'
 import { describeTopicConfigs } from './config-entries.ts'
 import { duplicates } from './duplicates.ts'
 import type { HandlerRegistry } from './registry.ts'
@@ -18,17 +18,19 @@ export function registerCreateTopics(registry: HandlerRegistry, metadata: Metada
     versions: [2, 7],
     async handle({ topics, validateOnly }) {
       const twice = duplicates(topics.map(({ name }) => name))
-      const answers = topics
-        .filter(({ name }, i) => !twice.has(name) || topics.findIndex((topic) => topic.name === name) === i)
-        .map(async (topic) => {
-          if (twice.has(topic.name)) {
-            return refused(topic.name, ErrorCode.INVALID_REQUEST, 'The request names this topic more than once.')
-          }
-          const created = await metadata.createTopic(topic, { validateOnly })
-          if (isCommandError(created)) return refused(topic.name, created.errorCode, created.errorMessage)
-          return describe(created)
-        })
-      return { topics: await Promise.all(answers) }
+      const distinct = topics.filter(
+        ({ name }, i) => !twice.has(name) || topics.findIndex((topic) => topic.name === name) === i,
+      )
+      const single = distinct.filter(({ name }) => !twice.has(name))
+      const created = await metadata.createTopics(single, { validateOnly })
+      const byName = new Map(single.map(({ name }, i) => [name, created[i] as TopicImage | CommandError]))
+      return {
+        topics: distinct.map(({ name }) => {
+          const result = byName.get(name)
+          if (!result) return refused(name, ErrorCode.INVALID_REQUEST, 'The request names this topic more than once.')
+          return isCommandError(result) ? refused(name, result.errorCode, result.errorMessage) : describe(result)
+        }),
+      }
     },
     errorResponse: ({ topics }, errorCode) => ({ topics: topics.map(({ name }) => refused(name, errorCode, null)) }),
   })

@@ -1,18 +1,40 @@
 /**
- * DescribeConfigs (32): the configuration of topics (resource type 2) and of the broker (4), with defaults, the sources of
- * each value (KIP-226), types and documentation (from version 3, KIP-569).
+ * DescribeConfigs (32): the configuration of topics (resource type 2), the broker (4; with an empty name what was set for all
+ * brokers), its loggers (8), client metrics (16) and groups (32), with defaults, the sources of each value (KIP-226), types and
+ * documentation (from version 3, KIP-569).
  */
 import { DescribeConfigs, type DescribeConfigsRequest, ErrorCode } from '@millrace/kafka'
 import type { ServerConfig } from '../config/server-config.ts'
-import { resourceTypes } from '../metadata/cluster-image.ts'
+import type { MetadataManager } from '../metadata/metadata-manager.ts'
+import { resourceTypes } from '../metadata/resource-configs.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
+import { type CommandError, refusal } from '../metadata/topic-commands.ts'
 import { topicNameProblem } from '../metadata/topic-name.ts'
-import { type ConfigEntry, describeServerConfigs, describeTopicConfigs } from './config-entries.ts'
+import type { BrokerLoggers } from './broker-loggers.ts'
+import {
+  type ConfigEntry,
+  describeBrokerConfigs,
+  describeClientMetrics,
+  describeClusterConfigs,
+  describeGroupConfigs,
+  describeLoggers,
+  describeTopicConfigs,
+} from './config-entries.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 type Resource = DescribeConfigsRequest['resources'][number]
 
-export function registerDescribeConfigs(registry: HandlerRegistry, topics: TopicCatalog, server: ServerConfig): void {
+export interface DescribeConfigsOptions {
+  readonly topics: TopicCatalog
+  readonly metadata: MetadataManager
+  readonly server: ServerConfig
+  readonly loggers: BrokerLoggers
+}
+
+export function registerDescribeConfigs(registry: HandlerRegistry, options: DescribeConfigsOptions): void {
+  const { topics, metadata, server, loggers } = options
+  const nodeId = server['node.id']
+
   registry.registerSimple({
     api: DescribeConfigs,
     versions: [1, 4],
@@ -24,6 +46,7 @@ export function registerDescribeConfigs(registry: HandlerRegistry, topics: Topic
         // As in Apache Kafka, to name no key is to ask for all.
         const wanted = configurationKeys?.length ? new Set(configurationKeys) : undefined
         return {
+          errorMessage: '',
           resourceType: resource.resourceType,
           resourceName: resource.resourceName,
           configs: found
@@ -41,26 +64,43 @@ export function registerDescribeConfigs(registry: HandlerRegistry, topics: Topic
     }),
   })
 
-  function find({ resourceType, resourceName }: Resource): ConfigEntry[] | { errorCode: number; errorMessage: string } {
-    if (resourceType === resourceTypes.topic) {
-      const topic = topics.get(resourceName)
-      if (topic) return describeTopicConfigs(topic.overrides, server)
-      const problem = topicNameProblem(resourceName)
-      if (problem) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: problem }
-      return {
-        errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-        errorMessage: `There is no topic '${resourceName}'.`,
+  function find({ resourceType, resourceName: name }: Resource): ConfigEntry[] | CommandError {
+    switch (resourceType) {
+      case resourceTypes.topic: {
+        const topic = topics.get(name)
+        if (topic) return describeTopicConfigs(topic.overrides, server)
+        const problem = topicNameProblem(name)
+        if (problem) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
+        return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
       }
+      case resourceTypes.broker:
+        if (name === '') return describeClusterConfigs(server)
+        return brokerProblem(name, 'expected', ' or empty string,') ?? describeBrokerConfigs(server)
+      case resourceTypes.brokerLogger:
+        if (name === '') return refusal(ErrorCode.INVALID_REQUEST, 'Broker id must not be empty')
+        return brokerProblem(name, 'expected', '') ?? describeLoggers(loggers.all())
+      case resourceTypes.clientMetrics:
+        if (name === '') {
+          return refusal(ErrorCode.INVALID_REQUEST, 'Client metrics subscription name must not be empty')
+        }
+        return describeClientMetrics(metadata.image.configsOf(resourceType, name))
+      case resourceTypes.group:
+        if (name === '') return refusal(ErrorCode.INVALID_REQUEST, 'Group name must not be empty')
+        return describeGroupConfigs(metadata.image.configsOf(resourceType, name), server)
+      default:
+        return refusal(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
     }
-    if (resourceType === resourceTypes.broker) {
-      const nodeId = String(server['node.id'])
-      if (resourceName === nodeId || resourceName === '') return describeServerConfigs(server)
-      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `The only broker is ${nodeId}.` }
+  }
+
+  function brokerProblem(name: string, expected: string, other: string): CommandError | undefined {
+    if (!/^[-+]?\d+$/.test(name)) {
+      return refusal(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${name}`)
     }
-    return {
-      errorCode: ErrorCode.INVALID_REQUEST,
-      errorMessage: `Resources of type ${resourceType} have no configuration here.`,
-    }
+    if (Number(name) === nodeId) return undefined
+    return refusal(
+      ErrorCode.INVALID_REQUEST,
+      `Unexpected broker id, ${expected} ${nodeId}${other} but received ${name}`,
+    )
   }
 }
 

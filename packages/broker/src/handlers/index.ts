@@ -6,16 +6,13 @@ import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import { registerAdminHandlers } from './admin.ts'
 import { registerAddOffsetsToTxn } from './add-offsets-to-txn.ts'
 import { registerAddPartitionsToTxn } from './add-partitions-to-txn.ts'
-import { registerApiVersions } from './api-versions.ts'
-import { registerCreatePartitions } from './create-partitions.ts'
-import { registerCreateTopics } from './create-topics.ts'
+import type { BrokerLoggers } from './broker-loggers.ts'
 import { registerDeleteGroups } from './delete-groups.ts'
 import { registerDeleteRecords } from './delete-records.ts'
-import { registerDeleteTopics } from './delete-topics.ts'
-import { registerDescribeCluster } from './describe-cluster.ts'
-import { registerDescribeConfigs } from './describe-configs.ts'
+import type { LogDirectory } from './describe-log-dirs.ts'
 import { registerDescribeGroups } from './describe-groups.ts'
 import { registerDescribeProducers } from './describe-producers.ts'
 import { registerDescribeTransactions } from './describe-transactions.ts'
@@ -49,6 +46,8 @@ export interface HandlerServices {
   readonly address: () => BrokerAddress
   readonly topics: TopicCatalog
   readonly metadata: MetadataManager
+  readonly loggers: BrokerLoggers
+  readonly logDirectory: LogDirectory
   readonly groups: GroupCoordinator
   readonly transactions: TransactionCoordinator
   readonly markers: PartitionMarkers
@@ -80,16 +79,10 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerSyncGroup(registry, groups)
   registerDescribeGroups(registry, groups)
   registerListGroups(registry, groups)
-  registerApiVersions(registry, metadata)
-  registerCreateTopics(registry, metadata, server)
-  registerDeleteTopics(registry, metadata, groups, server)
   registerDeleteRecords(registry, topics)
   registerInitProducerId(registry, metadata, transactions)
   registerOffsetForLeaderEpoch(registry, topics)
-  registerDescribeConfigs(registry, topics, server)
-  registerCreatePartitions(registry, metadata)
   registerDeleteGroups(registry, groups)
-  registerDescribeCluster(registry, clusterId, address)
   registerAddPartitionsToTxn(registry, transactions, topics)
   registerAddOffsetsToTxn(registry, transactions, groups)
   registerEndTxn(registry, transactions)
@@ -98,5 +91,6 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerDescribeProducers(registry, topics)
   registerDescribeTransactions(registry, transactions)
   registerListTransactions(registry, transactions)
+  registerAdminHandlers(registry, services)
   return registry
 }

@@ -1,5 +1,9 @@
 import type { MetadataRecord, MetadataRecordInput } from '@millrace/kafka'
 import { uuidToString } from '@millrace/std'
+import type { ConfigTexts } from '../config/server-config.ts'
+import type { MetadataChanges } from './metadata-changes.ts'
+import { ResourceConfigs, resourceTypes } from './resource-configs.ts'
+import { collidingName } from './topic-name.ts'
 
 /** A topic as the metadata log knows it. */
 export interface TopicImage {
@@ -10,18 +14,18 @@ export interface TopicImage {
   readonly configs: Map<string, string>
 }
 
-/** Kinds of resources that have a configuration, by Kafka's numbers. */
-export const resourceTypes = { topic: 2, broker: 4 } as const
-
 /** What the records of `__cluster_metadata` add up to. It changes only in {@link replay}. */
 export class ClusterImage {
   readonly topics = new Map<string, TopicImage>()
   readonly #byId = new Map<string, TopicImage>()
+  readonly #byCollidingName = new Map<string, string>()
   readonly #removed = new Set<string>()
   /** Producer ids below this were handed out. */
   nextProducerId = 0
   /** Finalized levels by name; a feature that is not there is at level 0. */
   readonly features = new Map<string, number>()
+  /** The configuration of all that is no topic. */
+  readonly configs = new ResourceConfigs()
 
   topicById(id: Uint8Array): TopicImage | undefined {
     return this.#byId.get(uuidToString(id))
@@ -32,26 +36,48 @@ export class ClusterImage {
     return this.#removed.has(uuidToString(id))
   }
 
-  replay(record: MetadataRecord): void {
+  /** The topic whose name differs from this one in nothing but '.' and '_'. */
+  collision(name: string): string | undefined {
+    return this.#byCollidingName.get(collidingName(name))
+  }
+
+  /** What was set for a resource. */
+  configsOf(type: number, name: string): ConfigTexts {
+    if (type === resourceTypes.topic) return this.topics.get(name)?.configs ?? new Map()
+    return this.configs.get(type, name)
+  }
+
+  /** Takes the record in, and notes in `changes` what it is about. */
+  replay(record: MetadataRecord, changes: MetadataChanges): void {
     switch (record.kind) {
       case 'TopicRecord': {
         const { name, topicId } = record.value
         const topic = { name, id: topicId, partitions: 0, configs: new Map<string, string>() }
         this.topics.set(name, topic)
         this.#byId.set(uuidToString(topicId), topic)
+        this.#byCollidingName.set(collidingName(name), name)
+        changes.topics.add(name)
         return
       }
       case 'PartitionRecord': {
         const topic = this.topicById(record.value.topicId)
-        if (topic) topic.partitions = Math.max(topic.partitions, record.value.partitionId + 1)
+        if (!topic) return
+        topic.partitions = Math.max(topic.partitions, record.value.partitionId + 1)
+        changes.topics.add(topic.name)
         return
       }
       case 'ConfigRecord': {
         const { resourceType, resourceName, name, value } = record.value
-        if (resourceType !== resourceTypes.topic) return
+        if (resourceType !== resourceTypes.topic) {
+          this.configs.set(resourceType, resourceName, name, value)
+          if (resourceType === resourceTypes.broker) changes.broker = true
+          if (resourceType === resourceTypes.group) changes.groups.add(resourceName)
+          return
+        }
         const configs = this.topics.get(resourceName)?.configs
         if (value === null) configs?.delete(name)
         else configs?.set(name, value)
+        changes.topics.add(resourceName)
         return
       }
       case 'RemoveTopicRecord': {
@@ -60,6 +86,8 @@ export class ClusterImage {
         this.#byId.delete(uuidToString(topic.id))
         this.#removed.add(uuidToString(topic.id))
         this.topics.delete(topic.name)
+        this.#byCollidingName.delete(collidingName(topic.name))
+        changes.topics.add(topic.name)
         return
       }
       case 'ProducerIdsRecord':
@@ -80,12 +108,25 @@ export class ClusterImage {
     for (const topic of this.topics.values()) {
       yield* topicRecords(topic, nodeId)
     }
+    for (const { type, name, configs } of this.configs.all()) {
+      for (const [key, value] of configs) yield configRecord(type, name, key, value)
+    }
     if (this.nextProducerId > 0) yield producerIdsRecord(nodeId, this.nextProducerId)
   }
 }
 
 export function featureRecord(name: string, featureLevel: number): MetadataRecordInput {
   return { kind: 'FeatureLevelRecord', value: { name, featureLevel } }
+}
+
+/** Sets a configuration value; null takes it away. */
+export function configRecord(
+  resourceType: number,
+  resourceName: string,
+  name: string,
+  value: string | null,
+): MetadataRecordInput {
+  return { kind: 'ConfigRecord', value: { resourceType, resourceName, name, value } }
 }
 
 /** The records that create a topic. */
@@ -95,7 +136,7 @@ export function* topicRecords(
 ): Generator<MetadataRecordInput> {
   yield { kind: 'TopicRecord', value: { name, topicId: id } }
   for (const [key, value] of configs) {
-    yield { kind: 'ConfigRecord', value: { resourceType: resourceTypes.topic, resourceName: name, name: key, value } }
+    yield configRecord(resourceTypes.topic, name, key, value)
   }
   for (let partition = 0; partition < partitions; partition++) yield partitionRecord(id, partition, nodeId)
 }

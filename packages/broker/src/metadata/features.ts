@@ -30,8 +30,3 @@ export const featureNames = Object.keys(supportedFeatures) as FeatureName[]
 export function isFeature(name: string): name is FeatureName {
   return Object.hasOwn(supportedFeatures, name)
 }
-
-/** What a new cluster begins with: everything at its newest level, as in Apache Kafka. */
-export const bootstrapFeatures: ReadonlyMap<FeatureName, number> = new Map(
-  featureNames.map((name) => [name, supportedFeatures[name].max]),
-)

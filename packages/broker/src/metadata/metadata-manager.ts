@@ -5,20 +5,18 @@ import {
   type MetadataRecordInput,
 } from '@millrace/kafka'
 import { FileSystemError, type Random, type TimerHandle, type Timers } from '@millrace/std'
-import type { ServerConfig } from '../config/server-config.ts'
+import { type ServerConfig, setDynamicConfig } from '../config/server-config.ts'
 import type { Logger } from '../logger.ts'
 import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import {
-  ClusterImage,
-  featureRecord,
-  partitionRecord,
-  producerIdsRecord,
-  type TopicImage,
-  topicRecords,
-} from './cluster-image.ts'
-import { bootstrapFeatures, type FeatureName, metadataVersionFeature } from './features.ts'
+import { ClusterImage, partitionRecord, producerIdsRecord, type TopicImage, topicRecords } from './cluster-image.ts'
+import { type ConfigChange, planConfigChange } from './config-commands.ts'
+import { bootstrapRecords, type FeatureUpdate, planFeatureUpdates } from './feature-commands.ts'
+import { type FeatureName, metadataVersionFeature } from './features.ts'
+import { MetadataChanges } from './metadata-changes.ts'
+import { resourceTypes } from './resource-configs.ts'
 import { type CommandError, isCommandError, type NewTopic, planGrowth, planTopic } from './topic-commands.ts'
+import { collidingName } from './topic-name.ts'
 
 /** Producer ids are handed out from blocks of this size: one durable write per block. */
 export const producerIdBlockSize = 1_000
@@ -30,13 +28,18 @@ export interface MetadataManagerOptions {
   readonly server: ServerConfig
   readonly random: Random
   /** The image has changed: brings the open logs in line with it. Commands wait for it. */
-  readonly apply: (image: ClusterImage) => Promise<void>
+  readonly apply: (image: ClusterImage, changes: MetadataChanges) => Promise<void>
   readonly timers: Timers
   readonly logger: Logger
 }
 
 /** How long a disk has to get well before `apply` is tried again. */
 const retryMs = 1_000
+/** Partitions that are created with one write to the metadata log; more are written in several. */
+const partitionsPerWrite = 5_000
+
+/** Hears of every change once it is in force; called synchronously. */
+export type MetadataListener = (image: ClusterImage, changes: MetadataChanges) => void
 
 interface Step<T> {
   readonly records: readonly MetadataRecordInput[]
@@ -50,6 +53,9 @@ interface Step<T> {
 export class MetadataManager {
   readonly image = new ClusterImage()
   readonly #options: MetadataManagerOptions
+  readonly #listeners = new Set<MetadataListener>()
+  /** What was not applied yet. */
+  readonly #changes = new MetadataChanges()
   #last: Promise<unknown> = Promise.resolve()
   #nextProducerId = 0
   #producerIdsEnd = 0
@@ -66,23 +72,35 @@ export class MetadataManager {
     this.#options.journal.replay({
       record: ({ value }) => {
         const record = value && decodeMetadataRecord(value)
-        if (record) this.image.replay(record)
+        if (record) this.image.replay(record, this.#changes)
       },
     })
+    this.#changes.clear()
+    this.#applyServerConfig()
   }
 
-  /** Finalizes the newest level of every feature where none is: in a new cluster. */
+  /** Calls back after each change, until the function that is returned is called. */
+  onChange(listener: MetadataListener): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** In a new cluster: finalizes the newest level of every feature, and sets what goes with them. */
   async bootstrap(): Promise<void> {
     await this.#run(() => {
       const isNew = !this.image.features.has(metadataVersionFeature)
-      const records = isNew ? [...bootstrapFeatures].map(([name, level]) => featureRecord(name, level)) : []
-      return { records, result: undefined }
+      return { records: isNew ? [...bootstrapRecords(this.#options.server)] : [], result: undefined }
     })
   }
 
   /** The finalized level of a feature. */
   featureLevel(name: FeatureName): number {
     return this.image.features.get(name) ?? 0
+  }
+
+  /** The log of all this. */
+  get log(): PartitionLog {
+    return this.#options.log
   }
 
   /** The offset of the last record that the image has; -1 when it has none. */
@@ -96,12 +114,70 @@ export class MetadataManager {
   }
 
   /** Creates a topic, or says what would be created. */
-  createTopic(topic: NewTopic, options: { validateOnly: boolean }): Promise<TopicImage | CommandError> {
+  async createTopic(topic: NewTopic, options: { validateOnly: boolean }): Promise<TopicImage | CommandError> {
+    const [created] = await this.createTopics([topic], options)
+    return created as TopicImage | CommandError
+  }
+
+  /** As {@link createTopic} for several of different names, with as few writes as possible. */
+  async createTopics(
+    topics: readonly NewTopic[],
+    options: { validateOnly: boolean },
+  ): Promise<(TopicImage | CommandError)[]> {
+    const created: (TopicImage | CommandError)[] = []
+    while (created.length < topics.length) {
+      const step = await this.#run(() => this.#createSome(topics.slice(created.length), options))
+      created.push(...step)
+    }
+    return created
+  }
+
+  /** Creates the first of the topics, as many as go into one write. */
+  #createSome(
+    topics: readonly NewTopic[],
+    { validateOnly }: { validateOnly: boolean },
+  ): Step<(TopicImage | CommandError)[]> {
     const { server, random } = this.#options
+    const planned = new Map<string, string>()
+    const records: MetadataRecordInput[] = []
+    const result: (TopicImage | CommandError)[] = []
+    let partitions = 0
+    for (const topic of topics) {
+      const plan = planTopic(this.image, topic, { server, random, planned })
+      if (!isCommandError(plan)) {
+        partitions += plan.partitions
+        if (result.length > 0 && partitions > partitionsPerWrite) break
+        planned.set(collidingName(plan.name), plan.name)
+        if (!validateOnly) records.push(...topicRecords(plan, server['node.id']))
+      }
+      result.push(plan)
+    }
+    return { records, result }
+  }
+
+  /** Changes configurations; for each that could not be, why not. */
+  alterConfigs(
+    changes: readonly ConfigChange[],
+    { validateOnly }: { validateOnly: boolean },
+  ): Promise<(CommandError | undefined)[]> {
+    const { server } = this.#options
     return this.#run(() => {
-      const planned = planTopic(this.image, topic, { server, random })
-      if (options.validateOnly || isCommandError(planned)) return { records: [], result: planned }
-      return { records: [...topicRecords(planned, server['node.id'])], result: planned }
+      const plans = changes.map((change) => planConfigChange(change, { image: this.image, server }))
+      const records = validateOnly ? [] : plans.flatMap((plan) => (isCommandError(plan) ? [] : plan))
+      return { records, result: plans.map((plan) => (isCommandError(plan) ? plan : undefined)) }
+    })
+  }
+
+  /** Finalizes features at other levels: all of them, or none. */
+  updateFeatures(
+    updates: readonly FeatureUpdate[],
+    { validateOnly }: { validateOnly: boolean },
+  ): Promise<CommandError | undefined> {
+    const { server } = this.#options
+    return this.#run<CommandError | undefined>(() => {
+      const plan = planFeatureUpdates(this.image, updates, server)
+      if (isCommandError(plan)) return { records: [], result: plan }
+      return { records: validateOnly ? [] : plan, result: undefined }
     })
   }
 
@@ -166,7 +242,9 @@ export class MetadataManager {
       journal.whenDurable(resolve)
     })
     if (!durable) throw new JournalError('The metadata log could not be written to the device.')
-    for (const { value } of encoded) this.image.replay(decodeMetadataRecord(value as Uint8Array) as MetadataRecord)
+    for (const { value } of encoded) {
+      this.image.replay(decodeMetadataRecord(value as Uint8Array) as MetadataRecord, this.#changes)
+    }
     journal.compactIfLarge(() => this.#snapshot())
     await this.#apply()
     return result
@@ -175,9 +253,12 @@ export class MetadataManager {
   /** What is durable stays true when it cannot be applied, for want of room say: it is tried again until it can. */
   async #apply(): Promise<void> {
     const { apply, logger, timers } = this.#options
+    if (this.#changes.broker) this.#applyServerConfig()
     try {
-      await apply(this.image)
+      await apply(this.image, this.#changes)
       this.#isBehind = false
+      for (const listener of [...this.#listeners]) listener(this.image, this.#changes)
+      this.#changes.clear()
     } catch (cause) {
       if (!(cause instanceof FileSystemError)) throw cause
       if (!this.#isBehind) logger.error(`The folders of topics are behind the metadata: ${cause.message}`, { cause })
@@ -189,6 +270,14 @@ export class MetadataManager {
       })
       throw new JournalError(`The folders of topics are behind the metadata: ${cause.message}`)
     }
+  }
+
+  #applyServerConfig(): void {
+    const { server } = this.#options
+    setDynamicConfig(server, {
+      broker: this.image.configsOf(resourceTypes.broker, String(server['node.id'])),
+      cluster: this.image.configsOf(resourceTypes.broker, ''),
+    })
   }
 
   *#snapshot(): Generator<JournalRecord> {

@@ -11,7 +11,7 @@ export class Topic {
   readonly id: Uint8Array
   readonly isInternal: boolean
   readonly overrides: ReadonlyMap<string, string>
-  readonly config: TopicConfig
+  config: TopicConfig
   /** By index; all are there. */
   readonly partitions: Partition[] = []
 
@@ -21,6 +21,11 @@ export class Topic {
     this.isInternal = isInternalTopic(image.name)
     this.overrides = image.configs
     this.config = resolveTopicConfig(image.configs, server)
+  }
+
+  /** Takes over what has changed: of its own, or of the broker's. */
+  configure(server: ServerConfig): void {
+    this.config = resolveTopicConfig(this.overrides, server)
   }
 }
 

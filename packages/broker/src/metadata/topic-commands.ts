@@ -2,7 +2,7 @@ import { ErrorCode } from '@millrace/kafka'
 import { randomUuid, type Random } from '@millrace/std'
 import { ConfigValueError } from '../config/key.ts'
 import type { ServerConfig } from '../config/server-config.ts'
-import { checkTopicOverride } from '../config/topic-config.ts'
+import { checkTopicOverrides } from '../config/topic-config.ts'
 import type { ClusterImage, TopicImage } from './cluster-image.ts'
 import { collidingName, metadataTopicName, topicNameProblem } from './topic-name.ts'
 
@@ -25,18 +25,21 @@ export interface NewTopic {
   readonly configs: readonly { name: string; value: string | null }[]
 }
 
-/** What a topic that may be created will be, or why it may not. */
+/**
+ * What a topic that may be created will be, or why it may not. `planned` are those that are created along with it, by
+ * {@link collidingName}.
+ */
 export function planTopic(
   image: ClusterImage,
   topic: NewTopic,
-  context: { server: ServerConfig; random: Random },
+  context: { server: ServerConfig; random: Random; planned: ReadonlyMap<string, string> },
 ): TopicImage | CommandError {
   const { name } = topic
   const nameProblem = topicNameProblem(name)
   if (nameProblem) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
   if (name === metadataTopicName) return refusal(ErrorCode.INVALID_REQUEST, `Topic name '${name}' is reserved.`)
   if (image.topics.has(name)) return refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
-  const colliding = [...image.topics.keys()].find((other) => collidingName(other) === collidingName(name))
+  const colliding = image.collision(name) ?? context.planned.get(collidingName(name))
   if (colliding !== undefined) {
     return refusal(
       ErrorCode.INVALID_TOPIC_EXCEPTION,
@@ -85,27 +88,36 @@ function planAssignments(assignments: NewTopic['assignments'], first: number, no
     if (partitionIndex !== first + i) {
       return refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'Partitions must be assigned consecutively, each once.')
     }
-    if (brokerIds.length !== 1 || brokerIds[0] !== nodeId) {
-      return refusal(
-        ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-        `Partition ${partitionIndex} must be assigned to the one broker that there is (${nodeId}).`,
-      )
-    }
+    const problem = assignmentProblem(brokerIds, nodeId)
+    if (problem) return problem
   }
   return sorted.length
+}
+
+/** Why a partition cannot be assigned to these brokers. There is one. */
+export function assignmentProblem(brokerIds: readonly number[], nodeId: number): CommandError | undefined {
+  const problem = (why: string) =>
+    refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `The manual partition assignment includes ${why}`)
+  if (brokerIds.length === 0) return problem('an empty replica list.')
+  const sorted = [...brokerIds].sort((a, b) => a - b)
+  const twice = sorted.find((id, i) => id === sorted[i + 1])
+  if (twice !== undefined) return problem(`the broker ${twice} more than once.`)
+  const stranger = sorted.find((id) => id !== nodeId)
+  if (stranger !== undefined) return problem(`broker ${stranger}, but no such broker is registered.`)
+  return undefined
 }
 
 function planConfigs(configs: NewTopic['configs']): Map<string, string> | CommandError {
   const values = new Map<string, string>()
   for (const { name, value } of configs) {
     if (value === null) return refusal(ErrorCode.INVALID_CONFIG, `The value of ${name} is null.`)
-    try {
-      checkTopicOverride(name, value)
-    } catch (cause) {
-      if (!(cause instanceof ConfigValueError)) throw cause
-      return refusal(ErrorCode.INVALID_CONFIG, cause.message)
-    }
     values.set(name, value)
+  }
+  try {
+    checkTopicOverrides(values)
+  } catch (cause) {
+    if (!(cause instanceof ConfigValueError)) throw cause
+    return refusal(ErrorCode.INVALID_CONFIG, cause.message)
   }
   return values
 }
@@ -143,6 +155,6 @@ export function planGrowth(
   return { partitions: count }
 }
 
-function refusal(errorCode: number, errorMessage: string): CommandError {
+export function refusal(errorCode: number, errorMessage: string): CommandError {
   return { errorCode, errorMessage }
 }

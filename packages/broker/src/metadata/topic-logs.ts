@@ -4,9 +4,10 @@ import type { LogConfig } from '../log/log-config.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { ClusterImage, TopicImage } from './cluster-image.ts'
+import type { MetadataChanges } from './metadata-changes.ts'
 import { Partition } from './partition.ts'
 import { Topic, type TopicCatalog } from './topic-catalog.ts'
-import { offsetsTopicName } from './topic-name.ts'
+import { offsetsTopicName, transactionsTopicName } from './topic-name.ts'
 
 /** Keeps the open logs and the catalog in line with the metadata. */
 export class TopicLogs {
@@ -21,15 +22,29 @@ export class TopicLogs {
     this.#server = server
   }
 
-  /** Opens and makes what is new, closes and deletes what is gone. Durable when it resolves. */
-  async apply(image: ClusterImage): Promise<void> {
-    for (const topic of [...this.#catalog.all()]) {
-      if (!image.topicById(topic.id)) await this.#remove(topic)
+  /**
+   * Opens and makes what is new, closes and deletes what is gone, configures the rest; without `changes`, all of it. Durable
+   * when it resolves.
+   */
+  async apply(image: ClusterImage, changes?: MetadataChanges): Promise<void> {
+    const names = changes ? [...changes.topics] : [...image.topics.keys()]
+    for (const name of names) {
+      const known = this.#catalog.get(name)
+      if (known && !image.topicById(known.id)) await this.#remove(known)
     }
-    for (const topic of image.topics.values()) {
-      const known = this.#catalog.get(topic.name)
-      if (!known || known.partitions.length < topic.partitions) await this.#open(topic, known)
+    for (const name of names) {
+      const topic = image.topics.get(name)
+      const known = this.#catalog.get(name)
+      if (topic && (!known || known.partitions.length < topic.partitions)) await this.#open(topic, known)
+      if (known) this.#configure(known)
     }
+    if (changes?.broker) for (const topic of this.#catalog.all()) this.#configure(topic)
+  }
+
+  #configure(topic: Topic): void {
+    topic.configure(this.#server)
+    const config = logConfigOf(topic.name, topic.config, this.#server)
+    for (const { log } of topic.partitions) log.config = config
   }
 
   /** Deletes what a crash left of topics that were deleted before it. Returns folders that nobody knows. */
@@ -94,6 +109,7 @@ export function logConfigOf(name: string, topic: TopicConfig, server: ServerConf
     retentionMs: topic['retention.ms'],
     retentionBytes: topic['retention.bytes'],
     maxMessageBytes: topic['max.message.bytes'],
+    ...compressionOf(topic),
     messageTimestampType: topic['message.timestamp.type'],
     messageTimestampBeforeMaxMs: topic['message.timestamp.before.max.ms'],
     messageTimestampAfterMaxMs: topic['message.timestamp.after.max.ms'],
@@ -106,11 +122,32 @@ export function logConfigOf(name: string, topic: TopicConfig, server: ServerConf
     deleteRetentionMs: topic['delete.retention.ms'],
     flushMessages: topic['flush.messages'],
     flushMs: topic['flush.ms'],
-    flush: server.flush,
+    flush: topic.flush,
     producerIdExpirationMs: server['producer.id.expiration.ms'],
   }
-  if (name !== offsetsTopicName) return config
-  return { ...config, ...journalLogConfig, segmentBytes: server['offsets.topic.segment.bytes'] }
+  if (name === offsetsTopicName) {
+    return { ...config, ...journalLogConfig, segmentBytes: server['offsets.topic.segment.bytes'] }
+  }
+  if (name === transactionsTopicName) {
+    return { ...config, ...journalLogConfig, segmentBytes: server['transaction.state.log.segment.bytes'] }
+  }
+  return config
+}
+
+function compressionOf(topic: TopicConfig): Pick<LogConfig, 'compressionType' | 'compressionLevel'> {
+  const type = topic['compression.type']
+  switch (type) {
+    case 'uncompressed':
+      return { compressionType: 'none', compressionLevel: undefined }
+    case 'zstd':
+      return { compressionType: type, compressionLevel: topic['compression.zstd.level'] }
+    case 'gzip': {
+      const level = topic['compression.gzip.level']
+      return { compressionType: type, compressionLevel: level < 0 ? undefined : level }
+    }
+    default:
+      return { compressionType: type, compressionLevel: undefined }
+  }
 }
 
 /** Journals keep everything until a snapshot has replaced it. */

@@ -1,0 +1,85 @@
+/**
+ * DescribeQuorum (55): who keeps `__cluster_metadata` and how far they are (KIP-595): this node, which leads and lags behind
+ * nobody.
+ */
+import { DescribeQuorum, ErrorCode, errorByCode } from '@millrace/kafka'
+import type { Clock } from '@millrace/std'
+import type { MetadataManager } from '../metadata/metadata-manager.ts'
+import { leaderEpoch } from '../metadata/partition.ts'
+import { metadataTopicName } from '../metadata/topic-name.ts'
+import type { BrokerAddress } from '../net/broker-address.ts'
+import type { HandlerRegistry } from './registry.ts'
+
+/** The listener of controllers has the name that Apache Kafka's own examples give it. */
+const controllerListener = 'CONTROLLER'
+
+export function registerDescribeQuorum(
+  registry: HandlerRegistry,
+  { metadata, address, clock }: { metadata: MetadataManager; address: () => BrokerAddress; clock: Clock },
+): void {
+  registry.registerSimple({
+    api: DescribeQuorum,
+    versions: [0, 2],
+    handle({ topics }) {
+      const { nodeId, host, port } = address()
+      const isAsked = topics.some(
+        ({ topicName, partitions }) =>
+          topicName === metadataTopicName && partitions.some(({ partitionIndex }) => partitionIndex === 0),
+      )
+      return {
+        errorMessage: '',
+        topics: topics.map(({ topicName, partitions }) => ({
+          topicName,
+          partitions: partitions.map(({ partitionIndex }) =>
+            topicName === metadataTopicName && partitionIndex === 0
+              ? describe(nodeId)
+              : unknown(partitionIndex, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
+          ),
+        })),
+        nodes: isAsked ? [{ nodeId, listeners: [{ name: controllerListener, host, port }] }] : [],
+      }
+    },
+    errorResponse: ({ topics }, errorCode) => ({
+      errorCode,
+      topics: topics.map(({ topicName, partitions }) => ({
+        topicName,
+        partitions: partitions.map(({ partitionIndex }) => unknown(partitionIndex, errorCode)),
+      })),
+      nodes: [],
+    }),
+  })
+
+  function describe(nodeId: number) {
+    const now = clock.now()
+    return {
+      partitionIndex: 0,
+      errorMessage: '',
+      leaderId: nodeId,
+      leaderEpoch,
+      highWatermark: metadata.log.highWatermark,
+      currentVoters: [
+        {
+          replicaId: nodeId,
+          replicaDirectoryId: new Uint8Array(16),
+          logEndOffset: metadata.log.endOffset,
+          lastFetchTimestamp: now,
+          lastCaughtUpTimestamp: now,
+        },
+      ],
+      observers: [],
+    }
+  }
+}
+
+function unknown(partitionIndex: number, errorCode: number) {
+  return {
+    partitionIndex,
+    errorCode,
+    errorMessage: errorByCode(errorCode).message,
+    leaderId: 0,
+    leaderEpoch: 0,
+    highWatermark: 0,
+    currentVoters: [],
+    observers: [],
+  }
+}
