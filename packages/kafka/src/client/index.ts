@@ -2,15 +2,34 @@ export { KafkaAdmin } from './admin/admin.ts'
 export type {
   AdminCallOptions,
   ClusterDescription,
+  ConfigChange,
   ConfigEntry,
+  ConfigResource,
   ConfigResourceType,
+  ConfigSource,
+  ConsumerGroupDescription,
+  ConsumerGroupMemberDescription,
+  FeatureDescription,
   GroupDescription,
+  GroupFilter,
   GroupListing,
   GroupMemberDescription,
+  GroupType,
+  HangingTransaction,
   KafkaAdminOptions,
+  LogDirDescription,
   NewTopic,
+  PartitionDescription,
+  PartitionReassignment,
+  PartitionResult,
+  ProducerState,
+  QuorumDescription,
+  QuorumReplica,
   TopicDescription,
   TopicListing,
+  TransactionDescription,
+  TransactionFilter,
+  TransactionListing,
 } from './admin/admin-types.ts'
 export type {
   Assignment,
@@ -54,3 +73,4 @@ export type { PreparedTransaction } from './transactions/prepared-transaction.ts
 export { ResumedTransaction } from './transactions/resumed-transaction.ts'
 export { TransactionError } from './transactions/transaction-errors.ts'
 export type { SubscriptionPattern, TopicSubscription } from './consumer/topic-selection.ts'
+export { LogTruncationError } from './consumer/position-validation.ts'

@@ -10,6 +10,8 @@ import { retry } from '../cluster/waiting.ts'
 /** Stand for the end and the beginning of a partition where a timestamp is expected (ListOffsets). */
 export const LATEST_TIMESTAMP = -1
 export const EARLIEST_TIMESTAMP = -2
+/** The record with the latest timestamp (KIP-734). */
+export const MAX_TIMESTAMP = -3
 
 export interface OffsetQuery extends TopicPartition {
   /** Milliseconds since the epoch, or one of the special values. */

@@ -1,8 +1,8 @@
 import { uuidToString } from '@millrace/std'
 import { isZeroUuid } from '../../codec/defaults.ts'
-import type { MetadataResponse } from '../../definitions/index.ts'
+import type { DescribeTopicPartitionsResponse, MetadataResponse } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
-import type { TopicDescription } from './admin-types.ts'
+import type { PartitionDescription, TopicDescription } from './admin-types.ts'
 
 /** For whoever manages topics, a topic that is not there is an answer. */
 export function isMissingTopic(error: unknown): boolean {
@@ -28,4 +28,19 @@ export function describeTopic(topic: MetadataResponse['topics'][number]): TopicD
     isInternal: topic.isInternal,
     partitions: partitions.sort((a, b) => a.partition - b.partition),
   }
+}
+
+export function describePartitions(topic: DescribeTopicPartitionsResponse['topics'][number]): PartitionDescription[] {
+  return topic.partitions.map((p) => ({
+    topic: topic.name ?? '',
+    topicId: uuidToString(topic.topicId),
+    partition: p.partitionIndex,
+    leader: p.leaderId,
+    leaderEpoch: p.leaderEpoch,
+    replicas: p.replicaNodes,
+    isr: p.isrNodes,
+    eligibleLeaderReplicas: p.eligibleLeaderReplicas ?? [],
+    lastKnownEligibleLeaderReplicas: p.lastKnownElr ?? [],
+    offlineReplicas: p.offlineReplicas,
+  }))
 }
