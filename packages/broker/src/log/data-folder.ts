@@ -116,6 +116,18 @@ export class DataFolder {
     return write
   }
 
+  /**
+   * No recovery point may lie after the end of its log, whose files something else has changed: what is written there from
+   * now on is not synced yet. Blocks; for the start.
+   */
+  lowerRecoveryPoints(endOf: (partition: string) => number | undefined): void {
+    const beyond = [...this.#recoveryPoints].filter(([name, offset]) => offset > (endOf(name) ?? offset))
+    if (beyond.length === 0) return
+    for (const [name] of beyond) this.#recoveryPoints.set(name, 0)
+    const path = this.file(LogFile.recoveryPoints)
+    writeFileAtomic(this.#fs, path, formatOffsetCheckpoint(this.#recoveryPoints))
+  }
+
   /** Replaces the checkpoints that changed, durably. */
   async writeCheckpoints(recoveryPoints: OffsetCheckpoint, logStartOffsets: OffsetCheckpoint): Promise<void> {
     if (!sameOffsets(recoveryPoints, this.#recoveryPoints)) {

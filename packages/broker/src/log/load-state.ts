@@ -34,6 +34,8 @@ export interface LoadedLog {
   readonly clean: boolean
   /** A file was made: the folder must be synced before anything in it is acknowledged. */
   readonly folderChanged: boolean
+  /** Up to where the next start need not look, and where that lies in the last segment, in bytes. */
+  readonly recoveryPoint: { readonly offset: number; readonly position: number }
 }
 
 /** What is known of a log while it is being loaded. */
@@ -41,6 +43,7 @@ export interface LoadState extends LoadedLog {
   logStartOffset: number
   clean: boolean
   folderChanged: boolean
+  recoveryPoint: { readonly offset: number; readonly position: number }
 }
 
 export function openSegment(options: LoadOptions, base: number): { segment: Segment; fileSize: number } {

@@ -16,8 +16,8 @@ export interface FlushHost {
   encodeProducers(): Uint8Array
   /** Called after each flush, before those who wait are answered. */
   afterFlush(): void
-  /** The recovery point has moved to `offset`. */
-  recoveryPointMoved(offset: number): void
+  /** The recovery point has moved from `before` to `offset`. */
+  recoveryPointMoved(offset: number, before: number): void
   /** The flush failed; what it covered is in an unknown state. */
   flushFailed(cause: Error): void
 }
@@ -69,7 +69,7 @@ export class LogFlusher implements Flushable {
     this.#host = host
     this.flushedOffset = options.flushedOffset
     this.#folderChanged = options.folderChanged
-    const moved = (offset: number) => host.recoveryPointMoved(offset)
+    const moved = (offset: number, before: number) => host.recoveryPointMoved(offset, before)
     this.#recoveryPoint = new RecoveryPoint({ ...options.recoveryPoint, fileSystem, folder: host.folder, moved })
   }
 

@@ -26,15 +26,18 @@ export function loadLog(options: LoadOptions): LoadedLog {
     logStartOffset: options.logStartOffset,
     clean: false,
     folderChanged: false,
+    recoveryPoint: { offset: 0, position: 0 },
   }
   const opened = bases.length > 0 && options.clean && openClean(options, state, bases)
   if (opened) {
+    const last = state.segments.at(-1) as Segment
     state.clean = true
+    state.recoveryPoint = { offset: last.endOffset, position: last.size }
     replayProducers({
       ...state,
       home,
       now: options.now,
-      upTo: (state.segments.at(-1) as Segment).endOffset,
+      upTo: last.endOffset,
       epochs: epochs === undefined ? state.epochs : undefined,
     })
   } else if (bases.length > 0) {
@@ -80,6 +83,7 @@ function finish(options: LoadOptions, state: LoadState): void {
     state.producers.clear()
     const segment = new Segment(options.home, options.logStartOffset, options.now)
     segment.create()
+    state.recoveryPoint = { offset: segment.endOffset, position: 0 }
     state.folderChanged = true
     state.segments.push(segment)
   }

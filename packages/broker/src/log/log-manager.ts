@@ -57,6 +57,8 @@ export interface LogManagerOptions {
   readonly cleaner?: CleanerConfig
 }
 
+/** How long recovery points that have moved wait to be written down. */
+const soonMs = 1_000
 /** How many logs are closed, or partitions made, at the same time. */
 const parallelFolders = 16
 
@@ -81,6 +83,8 @@ export class LogManager {
   readonly #timers = new Set<TimerHandle>()
   /** The last checkpoint: they must not overtake each other. Never rejects. */
   #checkpointing: Promise<void> = Promise.resolve()
+  readonly #checkpoints = { now: () => this.checkpoint(), soon: () => this.#checkpointSoon() }
+  #soon: TimerHandle | undefined
   #closed = false
 
   /**
@@ -126,12 +130,7 @@ export class LogManager {
     })
     this.#cleaner.start()
     this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
-    this.#every(options.checkpointIntervalMs ?? 60_000, () => {
-      this.checkpoint().catch((cause: Error) => {
-        options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: options.folder, cause })
-      })
-    })
-    this.#every(1_000, () => this.#flushDue())
+    this.#every(options.checkpointIntervalMs ?? 60_000, () => this.#checkpointAndReport())
   }
 
   /** Who the data folder belongs to. */
@@ -245,6 +244,7 @@ export class LogManager {
     if (this.#closed) return
     this.#closed = true
     for (const timer of this.#timers) this.#options.timers.cancel(timer)
+    if (this.#soon) this.#options.timers.cancel(this.#soon)
     await this.#cleaner.stop()
     const complete = await inParallel([...this.#logs.values()], (log) => log.close())
     await this.#flushes.idle()
@@ -272,6 +272,7 @@ export class LogManager {
       if (topicId) this.#topicIds.set(name, topicId)
       this.#openLog(parsed.topic, parsed.partition, { clean: this.#folder.wasClean })
     }
+    this.#folder.lowerRecoveryPoints((name) => this.#logs.get(name)?.endOffset)
   }
 
   #openLog(topic: string, partition: number, { clean }: { clean: boolean }): PartitionLog {
@@ -287,6 +288,7 @@ export class LogManager {
       flushes: this.#flushes,
       tailBudget: this.#tailBudget,
       listener: this.#options.listener ?? {},
+      checkpoints: this.#checkpoints,
       clean,
       recoveryPoint: this.#folder.recoveryPoint(name),
       logStartOffset: this.#folder.logStartOffset(name),
@@ -300,16 +302,24 @@ export class LogManager {
     const recoveryPoints: OffsetCheckpoint = new Map()
     const logStartOffsets: OffsetCheckpoint = new Map()
     for (const [name, log] of this.#logs) {
-      await log.checkpoint()
-      recoveryPoints.set(name, log.recoveryPoint)
+      recoveryPoints.set(name, await log.checkpoint())
       if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
     }
     await this.#folder.writeCheckpoints(recoveryPoints, logStartOffsets)
   }
 
-  #flushDue(): void {
-    const now = this.#options.clock.now()
-    for (const log of this.#logs.values()) log.flushIfDue(now)
+  #checkpointSoon(): void {
+    if (this.#soon || this.#closed) return
+    this.#soon = this.#options.timers.scheduleBackground(soonMs, () => {
+      this.#soon = undefined
+      this.#checkpointAndReport()
+    })
+  }
+
+  #checkpointAndReport(): void {
+    this.checkpoint().catch((cause: Error) => {
+      this.#options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: this.#options.folder, cause })
+    })
   }
 
   #every(intervalMs: number, task: () => void): void {

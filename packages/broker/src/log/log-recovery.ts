@@ -1,22 +1,21 @@
-import { baseOffset, NO_PRODUCER_ID, partitionLeaderEpoch, producerId } from '@millrace/kafka'
+import { baseOffset, partitionLeaderEpoch } from '@millrace/kafka'
 import { joinPath } from '@millrace/std'
 import { writeFile } from './durable-file.ts'
 import { type LoadOptions, type LoadState, openSegment, openTrusted, removeSnapshot } from './load-state.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
-import { replayProducers } from './producer-replay.ts'
+import { replayBatch, replayProducers } from './producer-replay.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { writeQuarantine } from './quarantine.ts'
 import type { Segment } from './segment.ts'
 import { type RecoveryResult, recoverSegment } from './segment-recovery.ts'
 import { isOutOfRoom } from './storage-error.ts'
-import { TransactionIndex } from './transaction-index.ts'
 
 /** Bytes copied at once when a torn end is saved. */
 const copyBytes = 1024 * 1024
 
 /**
- * Loads a log after a crash: every segment that ends above the recovery point is checked batch by batch (see
- * {@link recoverSegment}), its indexes and the producers are rebuilt, and all is synced before the log is used.
+ * Loads a log after a crash: what lies above the recovery point is checked batch by batch (see {@link recoverSegment}), the
+ * indexes and the producers are brought up to there, and all is synced before the log is used.
  * Running it again changes nothing.
  */
 export class LogRecovery {
@@ -43,15 +42,16 @@ export class LogRecovery {
         segments.push(openTrusted(this.#options, base, nextBase))
         continue
       }
-      if (first) this.#replayTo(base)
-      first = false
-      const { segment, result } = this.#recoverSegment(base, nextBase)
+      const { segment, fileSize } = openSegment(this.#options, base)
       segments.push(segment)
+      if (!first || !this.#trustBelow(segment, fileSize)) segment.startAnew()
+      this.#state.recoveryPoint = { offset: segment.endOffset, position: segment.size }
+      if (first) this.#replayTo(segment.endOffset)
+      first = false
+      const result = this.#recoverSegment(segment, fileSize, nextBase)
       const continues =
         !result.torn &&
         (result.endOffset === nextBase || (this.#options.mayHaveGaps && result.endOffset <= (nextBase ?? -1)))
-      // Compaction may have taken its last records.
-      if (continues) segment.endOffset = nextBase as number
       this.#persist(segment, continues ? nextBase : undefined)
       if (nextBase !== undefined && !continues) {
         this.#setAside(bases.slice(i + 1))
@@ -67,6 +67,12 @@ export class LogRecovery {
     report({ kind: 'recovered', folder: home.folder, endOffset: end, scannedBytes: this.#scannedBytes })
   }
 
+  /** Takes the part of a segment that lies before the recovery point as it is, if there is one and its indexes lead there. */
+  #trustBelow(segment: Segment, fileSize: number): boolean {
+    const { recoveryPoint } = this.#options
+    return recoveryPoint > segment.baseOffset && !this.#epochsUnknown && segment.openBelow(recoveryPoint, fileSize)
+  }
+
   #replayTo(offset: number): void {
     const { home, now } = this.#options
     const epochs = this.#epochsUnknown ? this.#state.epochs : undefined
@@ -79,34 +85,32 @@ export class LogRecovery {
     this.#unconfirmedEpoch = { epoch, offset }
   }
 
-  #recoverSegment(base: number, nextBase: number | undefined): { segment: Segment; result: RecoveryResult } {
+  #recoverSegment(segment: Segment, fileSize: number, nextBase: number | undefined): RecoveryResult {
     const { config, home, now, recoveryPoint, report } = this.#options
     const { producers, snapshots } = this.#state
-    const { segment, fileSize } = openSegment(this.#options, base)
-    segment.startIndexes()
-    segment.restoreTransactionIndex(new TransactionIndex())
+    const from = { position: segment.size, offset: segment.endOffset }
     const result = recoverSegment(segment, fileSize, {
+      from,
       sealedAt: nextBase !== undefined && snapshots.has(nextBase) ? nextBase : undefined,
       recoveryPoint,
       allowGaps: this.#options.mayHaveGaps,
       onBatch: (scan) => {
         segment.noteBatch(scan.bytes, scan.at, scan.position, scan.size, config.indexIntervalBytes)
         this.#noteEpoch(partitionLeaderEpoch(scan.bytes, scan.at), baseOffset(scan.bytes, scan.at))
-        if (producerId(scan.bytes, scan.at) === NO_PRODUCER_ID) return
-        const completed = producers.update(scan.bytes, scan.at, now)
+        const completed = replayBatch(scan, producers, now)
         if (completed?.isAborted) segment.noteAborted(completed)
       },
     })
-    this.#scannedBytes += fileSize
+    this.#scannedBytes += fileSize - from.position
     segment.size = result.size
     segment.endOffset = result.endOffset
-    segment.quarantine = result.quarantine
-    writeQuarantine(home.fileSystem, home.folder, base, result.quarantine)
-    for (const range of result.quarantine) {
+    segment.quarantine = [...segment.quarantine, ...result.quarantine]
+    writeQuarantine(home.fileSystem, home.folder, segment.baseOffset, segment.quarantine)
+    for (const range of segment.quarantine) {
       report({ kind: 'quarantined', file: segment.file.path, ...range })
     }
     if (result.torn) this.#cutTail(segment, fileSize)
-    return { segment, result }
+    return result
   }
 
   /** Syncs a checked segment; one that others follow gets its indexes, and the snapshot that proves it complete. */

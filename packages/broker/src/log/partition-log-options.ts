@@ -14,6 +14,14 @@ export interface LogListener {
   event?(log: PartitionLog | undefined, event: LogEvent): void
 }
 
+/** Writes down the recovery points of all logs. */
+export interface Checkpoints {
+  /** Durable when it resolves. */
+  now(): Promise<void>
+  /** Within a second: many ask for it while they are written to. */
+  soon(): void
+}
+
 export interface PartitionLogOptions {
   readonly topic: string
   readonly partition: number
@@ -24,6 +32,7 @@ export interface PartitionLogOptions {
   readonly flushes: FlushScheduler
   readonly tailBudget: TailCacheBudget
   readonly listener: LogListener
+  readonly checkpoints: Checkpoints
   /** The broker was shut down in order. */
   readonly clean: boolean
   /** From the data folder's checkpoints; 0 when there is none. */

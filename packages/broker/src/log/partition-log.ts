@@ -12,7 +12,7 @@ import { encodeEndTxnMarker, type EndTxnMarker } from './end-txn-marker.ts'
 import { type FlushHost, LogFlusher } from './log-flusher.ts'
 import { loadLog } from './log-loader.ts'
 import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
-import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
+import type { Checkpoints, LogListener, PartitionLogOptions } from './partition-log-options.ts'
 import { failedRead, type Isolation, type ReadOptions, type ReadResult } from './log-reader.ts'
 import { LogSuffix } from './log-files.ts'
 import { LogView, type ViewHost } from './log-view.ts'
@@ -49,6 +49,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   readonly #home: SegmentHome
   readonly #clock: Clock
   readonly #listener: LogListener
+  readonly #checkpoints: Checkpoints
   readonly #segments: SegmentList
   readonly #producers: ProducerState
   readonly #epochs: LeaderEpochs
@@ -64,6 +65,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   #state: LogState = 'online'
   /** Written to since the files were last complete: without, a close has nothing to do. */
   #changed: boolean
+  #truncating = false
 
   /** Opens the folder, which must exist; recovers it when `clean` is false. */
   constructor(options: PartitionLogOptions) {
@@ -73,6 +75,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
     this.#home = options.home
     this.#clock = options.clock
     this.#listener = options.listener
+    this.#checkpoints = options.checkpoints
     this.#config = options.config
     this.#compacted = options.compacted
     const loaded = loadLog({
@@ -123,11 +126,12 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
     })
     this.#flusher = new LogFlusher({
       fileSystem: options.home.fileSystem,
+      timers: options.timers,
       scheduler: options.flushes,
       host: this,
       flushedOffset: this.endOffset,
       folderChanged: loaded.folderChanged,
-      recoveryPoint: loaded.clean ? this.endOffset : this.#segments.active.baseOffset,
+      recoveryPoint: { ...loaded.recoveryPoint, base: this.#segments.active.baseOffset },
     })
   }
 
@@ -143,7 +147,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   set config(config: LogConfig) {
     this.#view.keepShown()
     this.#config = config
-    if (config.flush === 'sync') this.#flusher.requestIfOlder(0, this.#clock.now())
+    this.#flusher.configured()
   }
 
   /** The first offset that can be read. */
@@ -240,7 +244,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
     const now = this.#clock.now()
     const before = this.endOffset
     this.#appender.appendRun(run, options, now)
-    if (this.endOffset > before) this.#appended(now)
+    if (this.endOffset > before) this.#appended()
   }
 
   /**
@@ -255,9 +259,9 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
     return this.append(batch, { leaderEpoch, origin: 'coordinator', transactionVersion })
   }
 
-  #appended(now: number): void {
+  #appended(): void {
     this.#changed = true
-    this.#flusher.appended(now)
+    this.#flusher.appended()
     if (this.#config.flush !== 'sync') this.#advanced()
   }
 
@@ -283,11 +287,6 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   /** Brings what is written to the device, in whatever mode. */
   flush(): Promise<void> {
     return this.#flusher.flush()
-  }
-
-  /** Flushes if `flush.ms` is over. For the periodic task. */
-  flushIfDue(now: number): void {
-    this.#flusher.requestIfOlder(this.#config.flushMs, now)
   }
 
   /**
@@ -367,12 +366,24 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   async truncateTo(offset: number): Promise<void> {
     await this.#flusher.idle()
     if (this.#state !== 'online' || offset >= this.endOffset) return
+    if (offset < this.recoveryPoint) await this.#lowerRecoveryPoint(offset)
     this.#appender.endOffset = this.#trimmer.truncateTo(offset, this.#clock.now())
     this.#changed = true
     this.#cache.clear()
     this.#view.truncated(this.endOffset)
     this.#flusher.truncated(this.endOffset)
     await this.#flusher.flush()
+  }
+
+  /** Before anything is cut off there must be no recovery point after it: what takes its place is not synced yet. */
+  async #lowerRecoveryPoint(offset: number): Promise<void> {
+    this.#truncating = true
+    try {
+      this.#flusher.recoveryPoint = (this.#segments.at(this.#segments.indexOf(offset)) as Segment).baseOffset
+      await this.#checkpoints.now()
+    } finally {
+      this.#truncating = false
+    }
   }
 
   /** Closes the active segment, if it holds anything, and starts the next one. */
@@ -385,7 +396,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
     this.metrics.rolls++
     this.#changed = true
     this.#files.addSnapshot(next.baseOffset)
-    this.#flusher.sealed(closed, next.baseOffset, encodeProducerSnapshot(this.#producers))
+    this.#flusher.sealed(closed, next.baseOffset, this.encodeProducers())
   }
 
   /** For the cleaner. */
@@ -438,9 +449,20 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
     return true
   }
 
-  /** Brings the leader epochs to the device if they changed. For the periodic task. */
-  async checkpoint(): Promise<void> {
-    if (this.#state === 'online') await writeLeaderEpochs(this.#home, this.#epochs)
+  /**
+   * Brings to the device what a restart after a crash must know of what is flushed, and answers the offset up to which it
+   * does: a recovery point that may be written down. For the periodic task.
+   */
+  async checkpoint(): Promise<number> {
+    if (this.state === 'online' && !this.#truncating) await this.#flusher.checkpoint()
+    const { recoveryPoint } = this
+    try {
+      if (this.state === 'online') await writeLeaderEpochs(this.#home, this.#epochs)
+    } catch (cause) {
+      // The folder of a log that was deleted meanwhile is gone.
+      if (this.state !== 'closed') throw cause
+    }
+    return recoveryPoint
   }
 
   /**
@@ -450,6 +472,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   async close(): Promise<boolean> {
     if (this.#state === 'closed') return true
     await this.#flusher.flush()
+    await this.#flusher.idle()
     let complete = this.#state === 'online'
     if (complete && this.#changed) {
       try {
@@ -488,6 +511,19 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   afterFlush(): void {
     this.metrics.flushes++
     if (this.#config.flush === 'sync') this.#advanced()
+  }
+
+  /** For {@link LogFlusher}. */
+  encodeProducers(): Uint8Array {
+    return encodeProducerSnapshot(this.#producers)
+  }
+
+  /** For {@link LogFlusher}: the snapshot at `offset` takes the place of those within a segment before the last one. */
+  recoveryPointMoved(offset: number, before: number): void {
+    const isBase = (at: number) => this.#segments.at(this.#segments.indexOf(at))?.baseOffset === at
+    this.#files.addSnapshot(offset)
+    this.#files.removeSnapshots((at) => at >= before || isBase(at))
+    this.#checkpoints.soon()
   }
 
   /** For {@link LogFlusher}: the data may or may not be on the device, and trying again would not tell. */

@@ -25,6 +25,8 @@ interface SealedSegment {
   /** Base offset of the next segment, and the producers as of there. */
   readonly nextBase: number
   readonly snapshot: Uint8Array
+  /** Its indexes and the snapshot are in their files. */
+  isWritten: boolean
 }
 
 /**
@@ -34,7 +36,8 @@ interface SealedSegment {
 export class RecoveryPoint {
   readonly #fs: FileSystem
   readonly #folder: string
-  readonly #moved: (offset: number) => void
+  /** Hears of the offset that it moved to, and of the one before. */
+  readonly #moved: (offset: number, before: number) => void
   #sealed: SealedSegment[] = []
   /** Where it was last moved to within a segment, or was to be moved to. */
   #place: { readonly base: number; readonly position: number }
@@ -47,7 +50,7 @@ export class RecoveryPoint {
     offset: number
     base: number
     position: number
-    moved: (offset: number) => void
+    moved: (offset: number, before: number) => void
   }) {
     this.#fs = options.fileSystem
     this.#folder = options.folder
@@ -64,7 +67,7 @@ export class RecoveryPoint {
 
   /** The active segment was closed and a new one made. */
   sealed(segment: Segment, nextBase: number, snapshot: Uint8Array): void {
-    this.#sealed.push({ segment, nextBase, snapshot })
+    this.#sealed.push({ segment, nextBase, snapshot, isWritten: false })
   }
 
   /** The segments that were closed and are not on the device: the caller brings them there. */
@@ -91,6 +94,7 @@ export class RecoveryPoint {
     try {
       segment.writeIndexes()
       writeFile(this.#fs, this.#snapshotFile(entry.nextBase), entry.snapshot)
+      entry.isWritten = true
     } catch (cause) {
       if (!isOutOfRoom(cause)) throw cause
       // They can be rebuilt from the log; until they are written, the recovery point stays.
@@ -100,7 +104,7 @@ export class RecoveryPoint {
 
   /** Moves to the end of a segment that was closed, when its indexes and the snapshot are on the device. */
   async advancePast(entry: SealedSegment): Promise<void> {
-    if (entry.segment.removed || this.#sealed.includes(entry)) return
+    if (entry.segment.removed || !entry.isWritten) return
     await entry.segment.syncIndexes()
     if (entry.segment.removed) return
     const path = this.#snapshotFile(entry.nextBase)
@@ -132,10 +136,11 @@ export class RecoveryPoint {
   }
 
   #moveTo(offset: number, place: { readonly base: number; readonly position: number }): void {
-    if (offset <= this.offset) return
+    const before = this.offset
+    if (offset <= before) return
     this.offset = offset
     this.#place = place
-    this.#moved(offset)
+    this.#moved(offset, before)
   }
 
   #snapshotFile(offset: number): string {

@@ -22,6 +22,8 @@ const searchBytes = 1024 * 1024
 const MAX_OFFSETS_PER_SEGMENT = 0x8000_0000
 
 export interface RecoveryOptions {
+  /** Where to begin: what lies before was synced, and is taken as it is. */
+  readonly from: { readonly position: number; readonly offset: number }
   /**
    * The offset at which the next segment begins, when this one is known to have been synced to its end before the next
    * one was acknowledged. Then nothing of it may be cut off: what is damaged is quarantined.
@@ -41,11 +43,12 @@ export interface RecoveryResult {
   readonly endOffset: number
   /** True when the file goes on after {@link size}: a torn end, to be cut off. */
   readonly torn: boolean
+  /** What was found damaged. */
   readonly quarantine: QuarantinedRange[]
 }
 
 /**
- * Reads every batch of a segment with its checksum and decides what becomes of damage.
+ * Reads every batch of a segment, from a place on, with its checksum and decides what becomes of damage.
  *
  * - Nothing sound comes after it: a write that the crash tore; the log ends before it.
  * - Something sound comes after it: the range is quarantined, for the batches behind it may have been acknowledged.
@@ -56,9 +59,9 @@ export function recoverSegment(segment: Segment, fileSize: number, options: Reco
   const quarantine: QuarantinedRange[] = []
   const limit = options.sealedAt ?? segment.baseOffset + MAX_OFFSETS_PER_SEGMENT
   const file = segment.file.get()
-  segment.quarantine = []
-  const scan = segment.scan(0, 'batches', fileSize)
-  let expected = segment.baseOffset
+  segment.quarantine = segment.quarantine.filter(({ position }) => position < options.from.position)
+  const scan = segment.scan(options.from.position, 'batches', fileSize)
+  let expected = options.from.offset
   for (;;) {
     const check = scan.next()
     if (check === END_OF_SCAN) break

@@ -76,6 +76,14 @@ export class Segment {
     this.#firstTimestamp = undefined
   }
 
+  /** As if the file were empty, before all batches are noted again. */
+  startAnew(): void {
+    this.startIndexes()
+    this.#indexes.replaceTransactions(new TransactionIndex())
+    this.size = 0
+    this.endOffset = this.baseOffset
+  }
+
   get offsetIndex(): OffsetIndex {
     if (!this.#indexes.offset) this.#loadIndexes()
     return this.#indexes.offset as OffsetIndex
@@ -229,7 +237,7 @@ export class Segment {
 
   /**
    * As {@link open}, but only up to a recovery point within the segment: below it everything is as it was synced. False when
-   * that cannot be told from the indexes; then the segment is as before.
+   * the indexes do not lead there: then {@link startAnew}.
    */
   openBelow(recoveryPoint: number, fileSize: number): boolean {
     this.size = fileSize
