@@ -2,18 +2,21 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { apacheKafka } from './peers.ts'
+import { type Running, startApache } from './target.ts'
 
 // npm run compat                          foreign clients against our broker
+// npm run compat -- FAMILY …              some of them: the beginnings of the names of the files *.compat.ts here
 // npm run compat -- --apache              the same tests against a real Apache Kafka: is the case right?
 // npm run compat -- --bootstrap HOST:PORT against any broker
+// npm run compat -- FAMILY --case TEXT    only the cases whose name contains the text, where the family can do that
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { apache: { type: 'boolean', default: false }, bootstrap: { type: 'string' } },
+  options: { apache: { type: 'boolean', default: false }, bootstrap: { type: 'string' }, case: { type: 'string' } },
 })
 
-const port = '19192'
-let script: string | undefined
+const port = 19192
+let apache: Running | undefined
 let bootstrap = values.bootstrap
 if (values.apache) {
   const kafka = apacheKafka()
@@ -21,22 +24,30 @@ if (values.apache) {
     console.error(`Apache Kafka cannot be started here: ${kafka.why}`)
     process.exit(1)
   }
-  script = kafka.value
-  const started = spawnSync(script, ['up', port, 'auto.create.topics.enable=true'], { stdio: 'inherit' })
-  if (started.status !== 0) process.exit(1)
-  bootstrap = `127.0.0.1:${port}`
+  apache = startApache(kafka.value, port)
+  bootstrap = apache.bootstrap
 }
 try {
   const result = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/compat/vitest.config.ts', ...positionals],
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--config',
+      'test/compat/vitest.config.ts',
+      ...positionals.map((family) => `test/compat/${family}`),
+    ],
     {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, ...(bootstrap ? { MILLRACE_COMPAT_BOOTSTRAP: bootstrap } : {}) },
+      env: {
+        ...process.env,
+        ...(bootstrap ? { MILLRACE_COMPAT_BOOTSTRAP: bootstrap } : {}),
+        ...(values.case ? { MILLRACE_COMPAT_CASE: values.case } : {}),
+      },
     },
   )
   process.exitCode = result.status ?? 1
 } finally {
-  if (script) spawnSync(script, ['down', port], { stdio: 'inherit' })
+  apache?.stop()
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -8,13 +9,13 @@ import { fileURLToPath } from 'node:url'
  * The programs that judge the broker: clients that we did not write. Each is installed by its own package manager when
  * it is missing; where that cannot be done, the tests that need it are skipped and say why.
  */
-const cache = join(fileURLToPath(new URL('../../.cache/compat', import.meta.url)))
+export const peersHome = process.env.PEERS_HOME ?? join(homedir(), '.cache/millrace-peers')
 
 export type Peer<T> =
   | { readonly available: true; readonly value: T }
   | { readonly available: false; readonly why: string }
 
-function run(command: string, args: readonly string[], cwd?: string): { ok: boolean; output: string } {
+export function run(command: string, args: readonly string[], cwd?: string): { ok: boolean; output: string } {
   const result = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 300_000 })
   return {
     ok: result.status === 0,
@@ -22,7 +23,7 @@ function run(command: string, args: readonly string[], cwd?: string): { ok: bool
   }
 }
 
-function lastLine(text: string): string {
+export function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? ''
 }
 
@@ -39,7 +40,7 @@ export function kcat(): Peer<string> {
 
 /** A package of the npm registry, in a folder of its own so that the project's lock file does not carry it. */
 export function npmPackage<T>(name: string, version: string): Peer<T> {
-  const folder = join(cache, 'npm', name.replace('/', '-'))
+  const folder = join(peersHome, 'npm', name.replace('/', '-'))
   const marker = join(folder, `.installed-${version}`)
   if (!existsSync(marker)) {
     mkdirSync(folder, { recursive: true })
@@ -53,7 +54,7 @@ export function npmPackage<T>(name: string, version: string): Peer<T> {
 
 /** A Python that has the package, in a virtual environment of its own. */
 export function pythonPackage(name: string, version: string): Peer<string> {
-  const folder = join(cache, 'python', name)
+  const folder = join(peersHome, 'python', name)
   const python = join(folder, 'bin', 'python')
   const marker = join(folder, `.installed-${version}`)
   if (!existsSync(marker)) {
