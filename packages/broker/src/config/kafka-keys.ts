@@ -1,3 +1,5 @@
+import { type ConfigKey, int, long } from './key.ts'
+
 /**
  * Properties of Apache Kafka 4.3 that this broker does not have and that cannot be changed while a broker runs: to try is refused
  * here too. Those that could be changed there are kept and shown when they are set, without effect.
@@ -204,3 +206,21 @@ export const kafkaReadOnlyKeys: ReadonlySet<string> = new Set([
 
 /** Those that can be set for one broker only. */
 export const kafkaPerBrokerKeys: ReadonlySet<string> = new Set(['listeners', 'listener.security.protocol.map'])
+
+const noThreads = 'Without effect: the broker has no threads of its own.'
+const noReplication = 'Without effect: one broker holds one replica.'
+
+/** Those that are kept for tools that set them, and shown when they are set. */
+export const kafkaKeptKeys: Readonly<Record<string, ConfigKey>> = {
+  'background.threads': int({ default: 10, min: 1, doc: noThreads }),
+  'num.io.threads': int({ default: 8, min: 1, doc: noThreads }),
+  'num.network.threads': int({ default: 3, min: 1, doc: noThreads }),
+  'num.recovery.threads.per.data.dir': int({ default: 2, min: 1, doc: noThreads }),
+  'num.replica.fetchers': int({ default: 1, doc: noReplication }),
+  'leader.replication.throttled.rate': long({ default: 2 ** 63, min: 0, doc: noReplication }),
+  'follower.replication.throttled.rate': long({ default: 2 ** 63, min: 0, doc: noReplication }),
+  'replica.alter.log.dirs.io.max.bytes.per.second': long({ default: 2 ** 63, min: 0, doc: noReplication }),
+}
+
+/** Security properties that Kafka has for single listeners only, by the listener's prefix. */
+export const kafkaListenerKey = /^ssl\.(?:keystore|truststore|key\.password)/

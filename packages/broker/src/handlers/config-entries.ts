@@ -1,5 +1,6 @@
 import { clientMetricsKeyNames, clientMetricsKeys } from '../config/client-metrics-keys.ts'
 import { groupBounds, groupConfigKeys, groupKeyNames } from '../config/group-config-keys.ts'
+import { kafkaKeptKeys } from '../config/kafka-keys.ts'
 import { type ConfigKey, configTypes, formatConfigValue } from '../config/key.ts'
 import {
   type ConfigTexts,
@@ -26,7 +27,7 @@ const configSources = {
 
 interface Synonym {
   readonly name: string
-  readonly value: string
+  readonly value: string | null
   readonly source: number
 }
 
@@ -64,14 +65,27 @@ export function describeBrokerConfigs(server: ServerConfig): ConfigEntry[] {
   })
   const { broker, cluster } = server.layers
   const foreign = new Set([...broker.keys(), ...cluster.keys()].filter((name) => !isServerKey(name)))
-  return [...own, ...[...foreign].map((name) => foreignEntry(name, broker.has(name) ? 'broker' : 'cluster'))]
+  return [
+    ...own,
+    ...[...foreign].map((name) => {
+      const values: Synonym[] = []
+      for (const [layer, source] of [
+        [broker, configSources.broker],
+        [cluster, configSources.cluster],
+      ] as const) {
+        const value = layer.get(name)
+        if (value !== undefined) values.push({ name, value, source })
+      }
+      return foreignEntry(name, values)
+    }),
+  ]
 }
 
 /** What was set for all brokers. */
 export function describeClusterConfigs(server: ServerConfig): ConfigEntry[] {
   return [...server.layers.cluster].map(([name, value]) => {
-    if (!isServerKey(name)) return foreignEntry(name, 'cluster')
     const synonyms = [{ name, value, source: configSources.cluster }]
+    if (!isServerKey(name)) return foreignEntry(name, synonyms)
     return entry(name, serverKey(name), synonyms, { value })
   })
 }
@@ -142,14 +156,16 @@ function entry(
 }
 
 /** A property that nobody here knows may be a secret: as in Apache Kafka its value is not shown. */
-function foreignEntry(name: string, source: 'broker' | 'cluster'): ConfigEntry {
+function foreignEntry(name: string, synonyms: readonly Synonym[]): ConfigEntry {
+  const key = kafkaKeptKeys[name]
+  if (key) return entry(name, key, synonyms, { value: synonyms[0]?.value ?? null })
   return {
     name,
     value: null,
     readOnly: false,
-    configSource: configSources[source],
+    configSource: synonyms[0]?.source ?? configSources.default,
     isSensitive: true,
-    synonyms: [],
+    synonyms: synonyms.map((synonym) => ({ ...synonym, value: null })),
     configType: 0,
     documentation: '',
   }

@@ -12,6 +12,7 @@ import type { HandlerRegistry } from './registry.ts'
 
 /** The listener of controllers has the name that Apache Kafka's own examples give it. */
 const controllerListener = 'CONTROLLER'
+const nodesFrom = 2
 
 export function registerDescribeQuorum(
   registry: HandlerRegistry,
@@ -20,7 +21,7 @@ export function registerDescribeQuorum(
   registry.registerSimple({
     api: DescribeQuorum,
     versions: [0, 2],
-    handle({ topics }) {
+    handle({ topics }, { version }) {
       const { nodeId, host, port } = address()
       const isAsked = topics.some(
         ({ topicName, partitions }) =>
@@ -36,7 +37,9 @@ export function registerDescribeQuorum(
               : unknown(partitionIndex, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
           ),
         })),
-        nodes: isAsked ? [{ nodeId, listeners: [{ name: controllerListener, host, port }] }] : [],
+        ...(version >= nodesFrom && {
+          nodes: isAsked ? [{ nodeId, listeners: [{ name: controllerListener, host, port }] }] : [],
+        }),
       }
     },
     errorResponse: ({ topics }, errorCode) => ({
@@ -45,7 +48,6 @@ export function registerDescribeQuorum(
         topicName,
         partitions: partitions.map(({ partitionIndex }) => unknown(partitionIndex, errorCode)),
       })),
-      nodes: [],
     }),
   })
 

@@ -19,11 +19,8 @@ export function registerUpdateFeatures(registry: HandlerRegistry, metadata: Meta
       }))
       const refusal = await metadata.updateFeatures(updates, { validateOnly })
       if (refusal) return { ...refusal, results: [] }
-      const names = [...new Set(featureUpdates.map(({ feature }) => feature))]
-      return {
-        results:
-          version > 1 ? [] : names.map((feature) => ({ feature, errorCode: ErrorCode.NONE, errorMessage: 'NONE' })),
-      }
+      const done = { errorCode: ErrorCode.NONE, errorMessage: 'NONE' }
+      return { results: version > 1 ? [] : featureUpdates.map(({ feature }) => ({ feature, ...done })) }
     },
     errorResponse: (_request, errorCode) => ({ errorCode, results: [] }),
   })

@@ -5,7 +5,7 @@
 import { ErrorCode, type MetadataRecordInput } from '@millrace/kafka'
 import { checkClientMetrics, ClientMetricsRequestError } from '../config/client-metrics-keys.ts'
 import { checkGroupConfig } from '../config/group-config-keys.ts'
-import { kafkaPerBrokerKeys, kafkaReadOnlyKeys } from '../config/kafka-keys.ts'
+import { kafkaKeptKeys, kafkaListenerKey, kafkaPerBrokerKeys, kafkaReadOnlyKeys } from '../config/kafka-keys.ts'
 import { type ConfigKey, ConfigValueError, formatConfigValue, listEntries, parseConfigValue } from '../config/key.ts'
 import { type ConfigTexts, isServerKey, type ServerConfig, serverKey } from '../config/server-config.ts'
 import { checkTopicOverrides, isTopicKey, topicKey } from '../config/topic-config.ts'
@@ -43,12 +43,18 @@ export function planConfigChange(
   context: Context,
 ): readonly MetadataRecordInput[] | CommandError {
   const { resourceType, resourceName, configs } = change
-  const nulls = configs.filter(({ configOperation, value }) => configOperation !== 1 && value === null)
+  const nulls = configs.filter(
+    ({ configOperation, value }) => configOperation !== configOperations.delete && value === null,
+  )
   if (nulls.length > 0) {
     return invalid(`Null value not supported for : ${nulls.map(({ name }) => name).join(',')}`)
   }
   if (new Set(configs.map(({ name }) => name)).size < configs.length) {
     return invalid('Error due to duplicate config keys')
+  }
+  const known: readonly number[] = Object.values(configOperations)
+  if (configs.some(({ configOperation }) => !known.includes(configOperation))) {
+    return { errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, errorMessage: 'A configuration operation is unknown.' }
   }
   const misnamed = nameProblem(resourceType, resourceName, context)
   if (misnamed) return misnamed
@@ -110,12 +116,8 @@ function applyOperations(change: ConfigChange, present: ConfigTexts): ConfigText
       case configOperations.delete:
         next.delete(name)
         break
-      case configOperations.append:
-      case configOperations.subtract:
-        changeList(next, change.resourceType, name, configOperation === configOperations.append, text)
-        break
       default:
-        throw new RangeError(`config operation ${configOperation}`)
+        changeList(next, change.resourceType, name, configOperation === configOperations.append, text)
     }
   }
   return next
@@ -177,9 +179,16 @@ function brokerProblem({ resourceName }: ConfigChange, next: ConfigTexts): Comma
       `Cannot update these configs at default cluster level, broker id must be specified: [${perBroker.join(', ')}]`,
     )
   }
+  const ofListeners = names.filter((name) => kafkaListenerKey.test(name)).sort()
+  if (ofListeners.length > 0) {
+    return invalid(
+      `These security configs can be dynamically updated only per-listener using the listener prefix: [${ofListeners.join(', ')}]`,
+    )
+  }
   for (const [name, text] of next) {
+    const key = isServerKey(name) ? serverKey(name) : kafkaKeptKeys[name]
     try {
-      if (isServerKey(name)) parseConfigValue(name, serverKey(name), text)
+      if (key) parseConfigValue(name, key, text)
     } catch (cause) {
       if (!(cause instanceof ConfigValueError)) throw cause
       return invalid(cause.message)

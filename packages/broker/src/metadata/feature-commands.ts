@@ -44,7 +44,7 @@ export function planFeatureUpdates(
     const problem = updateProblem(update, present, server['node.id'])
     if (problem) {
       return refusal(
-        ErrorCode.FEATURE_UPDATE_FAILED,
+        ErrorCode.INVALID_UPDATE_VERSION,
         `The update failed for all features since the following feature had an error: ${problem}`,
       )
     }

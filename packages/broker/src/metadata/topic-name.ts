@@ -1,10 +1,12 @@
 /** Why a topic cannot have this name, or undefined when it can (Kafka's rules, KAFKA-495). */
 export function topicNameProblem(name: string): string | undefined {
-  if (name === '') return 'Topic name is empty.'
-  if (name === '.' || name === '..') return `Topic name cannot be '${name}'.`
-  if (name.length > 249) return `Topic name is ${name.length} characters long; at most 249 are allowed.`
+  if (name === '') return 'Topic name is invalid: the empty string is not allowed'
+  if (name === '.' || name === '..') return `Topic name is invalid: '${name}' is not allowed`
+  if (name.length > 249) {
+    return `Topic name is invalid: the length of '${name}' is longer than the max allowed length 249`
+  }
   if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
-    return `Topic name '${name}' may contain only ASCII letters, digits, '.', '_' and '-'.`
+    return `Topic name is invalid: '${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`
   }
   return undefined
 }
