@@ -189,6 +189,10 @@ class PendingProduce {
     else this.#endUnacknowledged()
   }
 
+  failed(cause: unknown): void {
+    this.#exchange.fail(cause)
+  }
+
   /** Who wants no answer learns of a failure by the end of its connection, and looks for new metadata (as in Kafka). */
   #endUnacknowledged(): void {
     for (const { name, partitionResponses } of this.#responses) {
@@ -272,6 +276,10 @@ class PartitionAppend implements GatedTarget {
   refused(errorCode: number): void {
     this.errorCode = errorCode
     this.#produce.done()
+  }
+
+  failed(cause: unknown): void {
+    this.#produce.failed(cause)
   }
 
   /** The records are durable, or may never be. */

@@ -24,9 +24,11 @@ export interface TransactionalProducer {
   readonly version: number
 }
 
-/** Hears what becomes of its batch: {@link AppendTarget.appended}, or this. */
+/** Hears what becomes of its batch: {@link AppendTarget.appended}, or one of these. */
 export interface GatedTarget extends AppendTarget {
   refused(errorCode: number): void
+  /** A defect kept it from being appended. */
+  failed(cause: unknown): void
 }
 
 /** What the coordinator says of the partitions of one request. */
@@ -120,7 +122,11 @@ export class TransactionGate {
     const run = this.#run
     run.reset(records)
     run.add(0, records.byteLength)
-    partition.log.appendRun(run, { leaderEpoch, transactionVersion: transactionVersionOf(version) })
+    try {
+      partition.log.appendRun(run, { leaderEpoch, transactionVersion: transactionVersionOf(version) })
+    } catch (cause) {
+      return target.failed(cause)
+    }
     target.appended(run, 0, 1)
     run.release()
   }
