@@ -3,7 +3,10 @@ import type { Journal, ProducerIdentity, TransactionMarker } from '../journal/jo
 import { shardOf } from '../journal/shard-of.ts'
 import type { Logger } from '../logger.ts'
 import { ClassicGroup } from './classic-group.ts'
-import type { OffsetReader } from './group.ts'
+import { ConsumerGroup } from './consumer/consumer-group.ts'
+import { type ConsumerGroupDescription, describeConsumerGroup } from './consumer/describe.ts'
+import type { ConsumerHeartbeat, ConsumerHeartbeatAnswer } from './consumer/protocol.ts'
+import type { GroupType, OffsetReader } from './group.ts'
 import type { OffsetErrors } from './group-offsets.ts'
 import type { CommittedOffsets } from './offset-store.ts'
 import type {
@@ -19,7 +22,9 @@ import type {
   SyncResponse,
 } from './protocol.ts'
 import { type GroupSettings, noRecords } from './shard-context.ts'
+import { orRefused, type Refusal } from './refused.ts'
 import { ShardRunner } from './shard-runner.ts'
+import { TopicsImage, type TopicSource } from './topics-image.ts'
 
 export interface GroupCoordinatorOptions {
   /** The logs of `__consumer_offsets`, one per partition. Makes the topic when it is missing. */
@@ -29,6 +34,7 @@ export interface GroupCoordinatorOptions {
   readonly random: Random
   readonly logger: Logger
   readonly settings: GroupSettings
+  readonly topics: TopicSource
   readonly expireIntervalMs: number
 }
 
@@ -48,6 +54,7 @@ export interface GroupDescription {
 
 export interface GroupListing {
   readonly groupId: string
+  readonly type: GroupType
   readonly protocolType: string
   readonly state: string
 }
@@ -57,6 +64,7 @@ const noBytes = new Uint8Array(0)
 /** All groups of the broker: spreads them over the shards, one per partition of `__consumer_offsets`, as Kafka does. */
 export class GroupCoordinator {
   readonly #options: GroupCoordinatorOptions
+  readonly #topics: TopicsImage
   #runners: readonly ShardRunner[] | undefined
   #loading: Promise<void> | undefined
   #expiry: TimerHandle | undefined
@@ -64,6 +72,7 @@ export class GroupCoordinator {
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options
+    this.#topics = new TopicsImage(options.topics)
   }
 
   /** Makes `__consumer_offsets` when it is missing and replays it. Undefined when that is done. */
@@ -93,6 +102,24 @@ export class GroupCoordinator {
   async leave(request: LeaveRequest): Promise<LeaveResponse> {
     const runner = await this.#runnerFor(request.groupId)
     return runner.ask((reply) => runner.shard.membership.leave(request, reply))
+  }
+
+  /** The heartbeat of a KIP-848 member: its answer, or why it is refused. */
+  async consumerHeartbeat(request: ConsumerHeartbeat): Promise<ConsumerHeartbeatAnswer | Refusal> {
+    const runner = await this.#runnerFor(request.groupId)
+    return runner.ask((reply: Reply<ConsumerHeartbeatAnswer | Refusal>) =>
+      orRefused(
+        () => {
+          const { records, response } = runner.shard.consumers.heartbeat(request)
+          reply(response)
+          return records
+        },
+        (error, message) => {
+          reply({ error, message })
+          return noRecords
+        },
+      ),
+    )
   }
 
   async commit(request: CommitRequest): Promise<OffsetErrors> {
@@ -183,17 +210,32 @@ export class GroupCoordinator {
     })
   }
 
-  async describe(groupId: string): Promise<GroupDescription | undefined> {
+  /** A classic group, or why there is none. */
+  async describe(groupId: string): Promise<GroupDescription | Refusal> {
     const runner = await this.#runnerFor(groupId)
     const group = runner.shard.groups.get(groupId)
-    return group instanceof ClassicGroup ? describe(group) : undefined
+    if (group instanceof ClassicGroup) return describe(group)
+    const message = group ? `Group ${groupId} is not a classic group.` : `Group ${groupId} not found.`
+    return { error: 'GROUP_ID_NOT_FOUND', message }
+  }
+
+  /** A consumer group, or why there is none. */
+  async describeConsumerGroup(groupId: string): Promise<ConsumerGroupDescription | Refusal> {
+    const runner = await this.#runnerFor(groupId)
+    const group = runner.shard.groups.get(groupId)
+    if (group instanceof ConsumerGroup) {
+      return describeConsumerGroup(group, this.#topics, this.#options.settings.consumer.assignors[0] ?? 'uniform')
+    }
+    const message = group ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`
+    return { error: 'GROUP_ID_NOT_FOUND', message }
   }
 
   async list(): Promise<GroupListing[]> {
     await this.ready()
     return (this.#runners ?? []).flatMap(({ shard }) =>
-      [...shard.groups.values()].map(({ id, protocolType, state }) => ({
+      [...shard.groups.values()].map(({ id, type, protocolType, state }) => ({
         groupId: id,
+        type,
         protocolType: protocolType ?? '',
         state,
       })),
@@ -213,6 +255,7 @@ export class GroupCoordinator {
 
   async #runnerFor(groupId: string): Promise<ShardRunner> {
     await this.ready()
+    this.#refreshTopics()
     const runners = this.#runners as readonly ShardRunner[]
     return runners[partitionOfGroup(groupId, runners.length)] as ShardRunner
   }
@@ -220,10 +263,17 @@ export class GroupCoordinator {
   async #load(): Promise<void> {
     const { openJournals, ...options } = this.#options
     const journals = await openJournals()
-    const runners = journals.map((journal) => new ShardRunner({ ...options, journal }))
+    this.#topics.refresh()
+    const runners = journals.map((journal) => new ShardRunner({ ...options, topics: this.#topics, journal }))
     for (const runner of runners) runner.load()
     this.#runners = runners
     this.#scheduleExpiry()
+  }
+
+  #refreshTopics(): void {
+    const changed = this.#topics.refresh()
+    if (changed.length === 0) return
+    for (const { shard } of this.#runners ?? []) shard.topicsChanged(changed)
   }
 
   #scheduleExpiry(): void {

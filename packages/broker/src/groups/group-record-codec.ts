@@ -7,6 +7,11 @@ import {
   OffsetCommitValue,
   structVersion,
 } from '@millrace/kafka'
+import {
+  decodeConsumerGroupRecord,
+  type EncodedRecord,
+  encodeConsumerGroupRecord,
+} from './consumer/consumer-record-codec.ts'
 import { type GroupRecord, groupRecord, offsetRecord } from './group-records.ts'
 
 // The versions that Apache Kafka writes. The version that leads a key tells the kind of record.
@@ -16,11 +21,6 @@ const offsetValueVersion = 4
 /** Only this version has an expire timestamp; Kafka writes it for commits with a retention time of their own. */
 const expiringOffsetValueVersion = 1
 const groupValueVersion = 3
-
-export interface EncodedRecord {
-  readonly key: Uint8Array
-  readonly value: Uint8Array | null
-}
 
 /** A record as `__consumer_offsets` holds it. */
 export function encodeGroupRecord(record: GroupRecord): EncodedRecord {
@@ -32,6 +32,7 @@ export function encodeGroupRecord(record: GroupRecord): EncodedRecord {
       value: value && encodeStruct(OffsetCommitValue, version, value),
     }
   }
+  if (record.kind !== 'group') return encodeConsumerGroupRecord(record)
   const { group, value } = record
   return {
     key: encodeStruct(GroupMetadataKey, groupKeyVersion, { group }),
@@ -60,7 +61,7 @@ export function decodeGroupRecord(key: Uint8Array, value: Uint8Array | null): Gr
     if (!value) return offsetRecord(offsetKey, null)
     return offsetRecord(offsetKey, decodeStruct(OffsetCommitValue, value).value)
   }
-  if (keyVersion !== groupKeyVersion) return undefined
+  if (keyVersion !== groupKeyVersion) return decodeConsumerGroupRecord(keyVersion, key, value)
   const { group } = decodeStruct(GroupMetadataKey, key).value
   if (!value) return groupRecord(group, null)
   const decoded = decodeStruct(GroupMetadataValue, value).value

@@ -1,3 +1,5 @@
+import type { ConsumerGroupRecord } from './consumer/consumer-records.ts'
+
 /** What is durable about groups: the contents of `__consumer_offsets`, as values. */
 
 export interface OffsetKey {
@@ -49,6 +51,7 @@ export interface GroupValue {
 export type GroupRecord =
   | { readonly kind: 'offset'; readonly key: OffsetKey; readonly value: OffsetValue | null }
   | { readonly kind: 'group'; readonly group: string; readonly value: GroupValue | null }
+  | ConsumerGroupRecord
 
 export function offsetRecord(key: OffsetKey, value: OffsetValue | null): GroupRecord {
   return { kind: 'offset', key, value }

@@ -1,5 +1,10 @@
 import { assert } from '@millrace/std'
 import { ClassicGroup } from './classic-group.ts'
+import { ClassicConversion } from './consumer/classic-conversion.ts'
+import { ClassicMembers } from './consumer/classic-members.ts'
+import { ConsumerGroup } from './consumer/consumer-group.ts'
+import { ConsumerMembership } from './consumer/consumer-membership.ts'
+import type { ConsumerGroupRecord } from './consumer/consumer-records.ts'
 import type { Group } from './group.ts'
 import { GroupOffsets } from './group-offsets.ts'
 import type { JournalEntry, ProducerIdentity, TransactionMarker } from '../journal/journal.ts'
@@ -8,6 +13,7 @@ import { type GroupRecord, type OffsetKey, type OffsetValue, offsetRecord } from
 import { GroupMembership } from './membership.ts'
 import { OffsetStore } from './offset-store.ts'
 import { type PendingOffset, PendingOffsets } from './pending-offsets.ts'
+import { Rebalancer } from './rebalance.ts'
 import type { ShardContext } from './shard-context.ts'
 
 /**
@@ -19,11 +25,20 @@ export class GroupShard {
   readonly groups = new Map<string, Group>()
   readonly committed = new OffsetStore()
   readonly pending = new PendingOffsets()
+  /** Members of the classic protocol. */
   readonly membership: GroupMembership
+  /** Members of KIP-848's protocol. */
+  readonly consumers: ConsumerMembership
   readonly offsets: GroupOffsets
+  readonly #rebalancer: Rebalancer
 
   constructor(context: ShardContext) {
-    this.membership = new GroupMembership(context, this.groups)
+    const rebalancer = new Rebalancer(context)
+    const conversion = new ClassicConversion(context, this.groups, rebalancer)
+    this.consumers = new ConsumerMembership(context, this.groups, conversion)
+    const classicMembers = new ClassicMembers(context, this.groups, this.consumers, conversion)
+    this.membership = new GroupMembership(context, this.groups, rebalancer, classicMembers)
+    this.#rebalancer = rebalancer
     this.offsets = new GroupOffsets(
       context,
       { groups: this.groups, offsets: this.committed, pending: this.pending },
@@ -34,7 +49,8 @@ export class GroupShard {
   /** `transaction`: whose transaction the record is part of, if any. */
   replay(record: GroupRecord, transaction?: ProducerIdentity): void {
     if (record.kind === 'offset') this.#replayOffset(record, transaction)
-    else this.#replayGroup(record)
+    else if (record.kind === 'group') this.#replayGroup(record)
+    else this.#replayConsumerGroup(record)
   }
 
   /** A producer's transaction has ended: its offsets count from now on, or are forgotten. */
@@ -44,7 +60,18 @@ export class GroupShard {
 
   /** After the last record of a recovery: members that were there are expected back. */
   recovered(): void {
-    for (const group of this.groups.values()) if (group instanceof ClassicGroup) this.membership.watchRecovered(group)
+    for (const group of this.groups.values()) {
+      if (group instanceof ClassicGroup) this.#rebalancer.watchRecovered(group)
+      else if (group instanceof ConsumerGroup) this.consumers.watchRecovered(group)
+    }
+  }
+
+  /** These topics have come, gone or grown: groups that read them look at them with their next heartbeat. */
+  topicsChanged(names: readonly string[]): void {
+    for (const group of this.groups.values()) {
+      if (group instanceof ConsumerGroup && names.some((name) => group.isSubscribedTo(name)))
+        group.requestMetadataRefresh()
+    }
   }
 
   /** The fewest records whose replay yields what is durable now. */
@@ -81,6 +108,24 @@ export class GroupShard {
   #replayGroup({ group: id, value }: Extract<GroupRecord, { kind: 'group' }>): void {
     if (value) this.#classicGroup(id).adopt(value)
     else this.groups.delete(id)
+  }
+
+  #replayConsumerGroup(record: ConsumerGroupRecord): void {
+    const known = this.groups.get(record.group)
+    if (known instanceof ConsumerGroup) {
+      if (record.kind === 'consumer-group' && !record.value) this.groups.delete(record.group)
+      else known.replay(record)
+      return
+    }
+    // What is left of a group that is gone, or of one that has become a classic one.
+    if (!record.value) return
+    assert(
+      !known || (known instanceof ClassicGroup && known.isSimple),
+      `group '${record.group}' is not a consumer group`,
+    )
+    const group = new ConsumerGroup(record.group)
+    this.groups.set(record.group, group)
+    group.replay(record)
   }
 
   #classicGroup(id: string): ClassicGroup {

@@ -13,6 +13,9 @@ import type {
   SyncRequest,
   SyncResponse,
 } from './protocol.ts'
+import { type ClassicMembers } from './consumer/classic-members.ts'
+import { ConsumerGroup } from './consumer/consumer-group.ts'
+import { orRefused } from './refused.ts'
 import { hasSameProtocols, joined, joinFailed, Rebalancer, syncFailed, synced } from './rebalance.ts'
 import { noRecords, type ShardContext } from './shard-context.ts'
 
@@ -24,11 +27,19 @@ export class GroupMembership {
   readonly #context: ShardContext
   readonly #groups: Map<string, Group>
   readonly #rebalancer: Rebalancer
+  /** Serves members of groups that speak the other protocol. */
+  readonly #consumerGroups: ClassicMembers
 
-  constructor(context: ShardContext, groups: Map<string, Group>) {
+  constructor(
+    context: ShardContext,
+    groups: Map<string, Group>,
+    rebalancer: Rebalancer,
+    consumerGroups: ClassicMembers,
+  ) {
     this.#context = context
     this.#groups = groups
-    this.#rebalancer = new Rebalancer(context)
+    this.#rebalancer = rebalancer
+    this.#consumerGroups = consumerGroups
   }
 
   join(request: JoinRequest, reply: Reply<JoinResponse>): readonly GroupRecord[] {
@@ -42,6 +53,8 @@ export class GroupMembership {
     if (timeout < settings.minSessionTimeoutMs || timeout > settings.maxSessionTimeoutMs) {
       return fail('INVALID_SESSION_TIMEOUT')
     }
+    const other = this.#consumerGroup(request.groupId)
+    if (other) return this.#joinConsumerGroup(other, request, reply)
     const known = this.#classic(request.groupId)
     if (!known && request.memberId !== '') return fail('UNKNOWN_MEMBER_ID')
     const group = known ?? new ClassicGroup(request.groupId)
@@ -57,6 +70,8 @@ export class GroupMembership {
       reply(syncFailed(error))
       return noRecords
     }
+    const other = this.#consumerGroup(request.groupId)
+    if (other) return orRefused(() => this.#consumerGroups.sync(other, request, reply), fail)
     const found = this.#find(request)
     if (typeof found === 'string') return fail(found)
     const { group, member } = found
@@ -90,6 +105,12 @@ export class GroupMembership {
   }
 
   heartbeat(request: MemberRequest): GroupError {
+    const other = this.#consumerGroup(request.groupId)
+    if (other)
+      return orRefused(
+        () => this.#consumerGroups.heartbeat(other, request),
+        (error) => error,
+      )
     const found = this.#find(request)
     if (typeof found === 'string') return found
     const { group, member } = found
@@ -100,6 +121,8 @@ export class GroupMembership {
   }
 
   leave(request: LeaveRequest, reply: Reply<LeaveResponse>): readonly GroupRecord[] {
+    const other = this.#consumerGroup(request.groupId)
+    if (other) return this.#consumerGroups.leave(other, request, reply)
     const group = this.#classic(request.groupId)
     let changed = false
     const members = request.members.map(({ memberId, groupInstanceId }) => {
@@ -111,15 +134,30 @@ export class GroupMembership {
     return group && changed ? this.#rebalancer.afterRemoval(group) : noRecords
   }
 
-  /** After recovery: members have a whole session to be heard of. */
-  watchRecovered(group: ClassicGroup): void {
-    for (const member of group.members.values()) this.#rebalancer.watch(group, member)
-  }
-
   /** A commit is a sign of life as well. */
   touch(group: ClassicGroup, memberId: string): void {
     const member = group.members.get(memberId)
     if (member) this.#rebalancer.watch(group, member)
+  }
+
+  #joinConsumerGroup(group: ConsumerGroup, request: JoinRequest, reply: Reply<JoinResponse>): readonly GroupRecord[] {
+    if (group.isEmpty) {
+      // Nobody is in it: it makes room for a classic group.
+      this.#context.defer(() => this.join(request, reply))
+      return group.tombstones()
+    }
+    return orRefused(
+      () => this.#consumerGroups.join(group, request, reply),
+      (error) => {
+        reply(joinFailed(request.memberId, error))
+        return noRecords
+      },
+    )
+  }
+
+  #consumerGroup(groupId: string): ConsumerGroup | undefined {
+    const group = this.#groups.get(groupId)
+    return group instanceof ConsumerGroup ? group : undefined
   }
 
   #classic(groupId: string): ClassicGroup | undefined {

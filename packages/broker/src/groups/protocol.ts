@@ -104,6 +104,11 @@ export type GroupError =
   | 'GROUP_SUBSCRIBED_TO_TOPIC'
   | 'STALE_MEMBER_EPOCH'
   | 'UNSUPPORTED_VERSION'
+  | 'FENCED_MEMBER_EPOCH'
+  | 'INVALID_REGULAR_EXPRESSION'
+  | 'INVALID_REQUEST'
+  | 'UNRELEASED_INSTANCE_ID'
+  | 'UNSUPPORTED_ASSIGNOR'
 
 /** Hands out an answer. What it tells must be durable before the client sees it; the caller of the commands sees to that. */
 export type Reply<T> = (response: T) => void

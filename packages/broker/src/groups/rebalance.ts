@@ -1,4 +1,5 @@
 import { type ClassicGroup, type Member, metadataOf } from './classic-group.ts'
+import type { ClassicProtocol } from './consumer/classic-conversion.ts'
 import { type GroupRecord, groupRecord } from './group-records.ts'
 import type { GroupError, JoinRequest, JoinResponse, Reply, SyncResponse } from './protocol.ts'
 import { noRecords, type ShardContext } from './shard-context.ts'
@@ -14,7 +15,7 @@ const emptyRetryMs = 1_000
  * The two barriers of a rebalance (the join phase and the sync phase), with the timers that end them when a member does
  * not come. Timeouts and who is dropped follow Apache Kafka's coordinator.
  */
-export class Rebalancer {
+export class Rebalancer implements ClassicProtocol {
   readonly #context: ShardContext
 
   constructor(context: ShardContext) {
@@ -103,6 +104,29 @@ export class Rebalancer {
   afterRemoval(group: ClassicGroup): readonly GroupRecord[] {
     if (group.state === 'Empty') return noRecords
     return this.rebalanceOrComplete(group)
+  }
+
+  /** The group becomes one of another protocol: who waits for the end of a rebalance joins again. */
+  interrupt(group: ClassicGroup): void {
+    for (const member of group.members.values()) {
+      member.awaitingJoin?.(joinFailed(member.memberId, 'REBALANCE_IN_PROGRESS'))
+      member.awaitingSync?.(syncFailed('REBALANCE_IN_PROGRESS'))
+      member.awaitingJoin = undefined
+      member.awaitingSync = undefined
+    }
+  }
+
+  /** The group is gone. */
+  stopTimers(group: ClassicGroup): void {
+    this.#cancelJoinTimer(group)
+    this.#cancelSyncTimer(group)
+    for (const member of group.members.values()) this.unwatch(member)
+    for (const memberId of [...group.pendingMembers.keys()]) this.removePending(group, memberId)
+  }
+
+  /** After recovery: members have a whole session to be heard of. */
+  watchRecovered(group: ClassicGroup): void {
+    for (const member of group.members.values()) this.watch(group, member)
   }
 
   /** An id was given out: it is forgotten unless the member joins with it in time. */

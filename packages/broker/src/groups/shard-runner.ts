@@ -7,6 +7,7 @@ import type { GroupRecord } from './group-records.ts'
 import { GroupShard } from './group-shard.ts'
 import type { Reply } from './protocol.ts'
 import type { Command, GroupSettings } from './shard-context.ts'
+import type { TopicsImage } from './topics-image.ts'
 
 export interface ShardRunnerOptions {
   readonly journal: Journal
@@ -14,6 +15,7 @@ export interface ShardRunnerOptions {
   readonly timers: Timers
   readonly random: Random
   readonly settings: GroupSettings
+  readonly topics: TopicsImage
   readonly logger: Logger
 }
 
@@ -23,11 +25,13 @@ export class ShardRunner {
   readonly #runner: StateRunner<GroupRecord>
 
   constructor(options: ShardRunnerOptions) {
-    const { clock, journal, logger, random, settings, timers } = options
+    const { clock, journal, logger, random, settings, timers, topics } = options
     const shard = new GroupShard({
       clock,
       random,
       settings,
+      topics,
+      defer: (command) => this.#runner.defer(command),
       timers: {
         schedule: (delayMs, command) => timers.scheduleBackground(delayMs, () => this.#runner.run(command)),
         cancel: (handle) => timers.cancel(handle),

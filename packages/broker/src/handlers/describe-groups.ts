@@ -1,7 +1,8 @@
 /**
  * DescribeGroups (15): state, protocol and members of classic groups.
  *
- * An unknown group is Dead without an error; from version 6 on it is GROUP_ID_NOT_FOUND (KIP-1043).
+ * An unknown group, or one of the consumer protocol, is Dead without an error; from version 6 on it is GROUP_ID_NOT_FOUND
+ * (KIP-1043).
  */
 import { DescribeGroups, ErrorCode } from '@millrace/kafka'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
@@ -19,7 +20,7 @@ export function registerDescribeGroups(registry: HandlerRegistry, groups: GroupC
         Promise.all(
           request.groups.map(async (groupId) => {
             const group = await groups.describe(groupId)
-            if (!group) return { ...noGroup(groupId, version), authorizedOperations }
+            if ('error' in group) return { ...noGroup(groupId, group.message, version), authorizedOperations }
             return {
               groupId,
               groupState: group.state,
@@ -43,12 +44,12 @@ export function registerDescribeGroups(registry: HandlerRegistry, groups: GroupC
   })
 }
 
-function noGroup(groupId: string, version: number) {
+function noGroup(groupId: string, errorMessage: string, version: number) {
   if (version < 6) return emptyGroup(groupId)
   return {
     ...emptyGroup(groupId),
     errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
-    errorMessage: `Group '${groupId}' does not exist.`,
+    errorMessage,
   }
 }
 

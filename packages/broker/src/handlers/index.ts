@@ -24,7 +24,10 @@ import { registerHeartbeat } from './heartbeat.ts'
 import { registerInitProducerId } from './init-producer-id.ts'
 import { registerJoinGroup } from './join-group.ts'
 import { registerLeaveGroup } from './leave-group.ts'
+import { registerConsumerGroupDescribe } from './consumer-group-describe.ts'
+import { registerConsumerGroupHeartbeat } from './consumer-group-heartbeat.ts'
 import { registerListGroups } from './list-groups.ts'
+import { registerOffsetDelete } from './offset-delete.ts'
 import { registerListOffsets } from './list-offsets.ts'
 import { registerListTransactions } from './list-transactions.ts'
 import { registerMetadata } from './metadata.ts'
@@ -79,6 +82,9 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerSyncGroup(registry, groups)
   registerDescribeGroups(registry, groups)
   registerListGroups(registry, groups)
+  registerOffsetDelete(registry, groups, topics)
+  registerConsumerGroupHeartbeat(registry, groups, server)
+  registerConsumerGroupDescribe(registry, groups, server)
   registerDeleteRecords(registry, topics)
   registerInitProducerId(registry, metadata, transactions)
   registerOffsetForLeaderEpoch(registry, topics)

@@ -48,6 +48,7 @@ export class StateRunner<R> {
   readonly #state: ReplayedState<R>
   readonly #logger: Logger
   #waiting: Waiting[] = []
+  #deferred: Command<R>[] = []
   #failed = false
   #closed = false
 
@@ -108,6 +109,13 @@ export class StateRunner<R> {
     this.#execute(command, undefined)
   }
 
+  /**
+   * Runs a command right after the one that runs now, when its records are replayed; not at all when the log does not take them.
+   */
+  defer(command: Command<R>): void {
+    this.#deferred.push(command)
+  }
+
   /** Ends a transaction: calls back when its marker is durable. */
   mark(marker: TransactionMarker, marked: () => void, failed: (cause: Error) => void): void {
     this.call<void>(
@@ -131,21 +139,26 @@ export class StateRunner<R> {
   #execute(command: Command<R>, transaction: ProducerIdentity | undefined, onError?: (cause: Error) => void): void {
     if (this.#failed || this.#closed) return
     try {
-      const records = command()
-      if (records.length > 0) {
-        const state = this.#state
-        this.#journal.append(
-          records.map((record) => state.encode(record)),
-          transaction,
-        )
-        for (const record of records) state.replay(record, transaction)
-        this.#journal.compactIfLarge(() => state.snapshot())
-      }
+      this.#step(command, transaction)
+      for (let next = this.#deferred.shift(); next; next = this.#deferred.shift()) this.#step(next, undefined)
     } catch (cause) {
+      this.#deferred = []
       this.#refused(cause, onError)
       return
     }
     this.#answerWhenDurable()
+  }
+
+  #step(command: Command<R>, transaction: ProducerIdentity | undefined): void {
+    const records = command()
+    if (records.length === 0) return
+    const state = this.#state
+    this.#journal.append(
+      records.map((record) => state.encode(record)),
+      transaction,
+    )
+    for (const record of records) state.replay(record, transaction)
+    this.#journal.compactIfLarge(() => state.snapshot())
   }
 
   #refused(cause: unknown, onError: ((cause: Error) => void) | undefined): void {

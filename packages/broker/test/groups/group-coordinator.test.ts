@@ -5,6 +5,7 @@ import { GroupCoordinator } from '../../src/groups/group-coordinator.ts'
 import type { CommitRequest } from '../../src/groups/protocol.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { consumerSettings, TestTopics } from './fixture.ts'
 
 /** A journal whose device is as slow as a test wants: `flush` brings what was appended by then to it. */
 class SlowJournal implements Journal {
@@ -41,7 +42,9 @@ test('a reader of offsets sees what was durable when it asked, not what was comm
       maxSize: 10,
       offsetMetadataMaxBytes: 100,
       offsetsRetentionMs: 1_000_000,
+      consumer: consumerSettings,
     },
+    topics: new TestTopics(),
   })
   await groups.ready()
   const commit = (offset: number) => {

@@ -1,61 +1,10 @@
-import { seededRandom, utf8 } from '@millrace/std'
-import { ManualClock } from '@millrace/testing'
+import { utf8 } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ClassicGroup } from '../../src/groups/classic-group.ts'
-import { decodeGroupRecord, encodeGroupRecord } from '../../src/groups/group-record-codec.ts'
-import type { GroupRecord } from '../../src/groups/group-records.ts'
-import { GroupShard } from '../../src/groups/group-shard.ts'
+import type { GroupShard } from '../../src/groups/group-shard.ts'
 import type { JoinRequest, JoinResponse, MemberRequest, SyncResponse } from '../../src/groups/protocol.ts'
-import type { Command, ShardContext } from '../../src/groups/shard-context.ts'
-
-const topicId = new Uint8Array(16).fill(7)
-
-const settings = {
-  minSessionTimeoutMs: 10,
-  maxSessionTimeoutMs: 60_000,
-  initialRebalanceDelayMs: 0,
-  maxSize: 3,
-  offsetMetadataMaxBytes: 8,
-  offsetsRetentionMs: 5_000,
-}
-
-/** Runs commands as the broker does (records are replayed before anything else happens) and keeps the records. */
-class ShardHarness {
-  readonly clock = new ManualClock()
-  readonly log: { key: Uint8Array; value: Uint8Array | null }[] = []
-  readonly shard: GroupShard
-
-  constructor(options: Partial<typeof settings> = {}) {
-    this.shard = new GroupShard(this.#context(options))
-  }
-
-  #context(options: Partial<typeof settings>): ShardContext {
-    return {
-      clock: this.clock,
-      random: seededRandom(1),
-      settings: { ...settings, ...options },
-      timers: {
-        schedule: (delayMs, command) => this.clock.schedule(delayMs, () => this.run(command)),
-        cancel: (handle) => this.clock.cancel(handle),
-      },
-    }
-  }
-
-  run(command: Command): void {
-    for (const record of command()) {
-      this.log.push(encodeGroupRecord(record))
-      this.shard.replay(record)
-    }
-  }
-
-  /** A shard that knows only the log, as after a restart. */
-  recovered(): GroupShard {
-    const shard = new GroupShard(this.#context({}))
-    for (const { key, value } of this.log) shard.replay(decodeGroupRecord(key, value) as GroupRecord)
-    return shard
-  }
-}
+import { settings, ShardHarness, topicId } from './fixture.ts'
 
 function classicGroups(shard: GroupShard): ClassicGroup[] {
   return [...shard.groups.values()].filter((group) => group instanceof ClassicGroup)
@@ -227,9 +176,7 @@ describe('GroupShard', () => {
         for (const each of steps) members.take(each)
         const expected = durableState(harness.shard)
         expect(durableState(harness.recovered())).toEqual(expected)
-        const fromSnapshot = new ShardHarness()
-        fromSnapshot.run(() => [...harness.shard.snapshot()])
-        expect(durableState(fromSnapshot.shard)).toEqual(expected)
+        expect(durableState(harness.fromSnapshot())).toEqual(expected)
       }),
       { numRuns: 500 },
     )
