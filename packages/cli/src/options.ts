@@ -54,6 +54,11 @@ export function keyValue(text: string, previous: Readonly<Record<string, string>
   return { ...previous, [text.slice(0, cut).trim()]: text.slice(cut + 1).trim() }
 }
 
+/** Collects the values of an option that may be repeated. */
+export function repeated(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text]
+}
+
 /** Examples at the end of a verb's help. */
 export function withExamples(command: Command, examples: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)

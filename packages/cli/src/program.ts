@@ -7,6 +7,7 @@ import { addGroup } from './commands/group.ts'
 import { addProduce } from './commands/produce.ts'
 import { addRun } from './commands/run.ts'
 import { addTopic } from './commands/topic.ts'
+import { addTransaction } from './commands/transaction.ts'
 import type { CliContext, GlobalOptions } from './context.ts'
 import { exitCodes, exitCodeTexts, reportError } from './errors.ts'
 import { version } from './version.ts'
@@ -14,7 +15,17 @@ import { version } from './version.ts'
 /** Adds one verb to the program. One file per verb, in commands/. */
 export type AddVerb = (program: Command, context: CliContext) => void
 
-const verbs: readonly AddVerb[] = [addDev, addRun, addExplain, addBroker, addTopic, addProduce, addConsume, addGroup]
+const verbs: readonly AddVerb[] = [
+  addDev,
+  addRun,
+  addExplain,
+  addBroker,
+  addTopic,
+  addProduce,
+  addConsume,
+  addGroup,
+  addTransaction,
+]
 
 /** The command line as a tree of verbs. Nothing runs until it is given arguments. */
 export function createProgram(context: CliContext): Command {

@@ -1,39 +1,59 @@
-import type { GroupDescription, KafkaAdmin } from '@millrace/kafka'
+import type { ConsumerGroupDescription, GroupType, KafkaAdmin } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
-import { type BootstrapOptions, withBootstrap, withExamples } from '../options.ts'
+import { type BootstrapOptions, repeated, withBootstrap, withExamples } from '../options.ts'
 import { json, table } from '../output.ts'
+import { addDelete, addDeleteOffsets, addResetOffsets } from './group-offsets.ts'
 
 type GroupOptions = GlobalOptions & BootstrapOptions
 
-/** `millrace group …`: list, describe. */
+/** `millrace group …`: list, describe, delete, reset-offsets, delete-offsets. */
 export function addGroup(program: Command, context: CliContext): void {
   const group = program
     .command('group')
-    .summary('list and describe consumer groups')
-    .description('Shows consumer groups.')
+    .summary('list and describe consumer groups, set their offsets, delete them')
+    .description('Shows and changes consumer groups.')
   addList(group, context)
   addDescribe(group, context)
+  addDelete(group, context)
+  addResetOffsets(group, context)
+  addDeleteOffsets(group, context)
 }
 
 function addList(group: Command, context: CliContext): void {
-  const command = withBootstrap(group.command('list').description('Lists groups by name.')).action(async () => {
-    const options = command.optsWithGlobals<GroupOptions>()
-    const groups = await withAdmin(options, (admin) => admin.listGroups())
+  const command = withBootstrap(
+    group
+      .command('list')
+      .description('Lists groups by name.')
+      .option('--state <name>', 'only this state, as Stable or Empty; may be repeated', repeated)
+      .option('--type <name>', `only this type: ${GROUP_TYPES.join(', ')}; may be repeated`, groupType),
+  ).action(async () => {
+    const options = command.optsWithGlobals<GroupOptions & { state?: readonly string[]; type?: readonly GroupType[] }>()
+    const { state: states, type: types } = options
+    const filter = { ...(states ? { states } : {}), ...(types ? { types } : {}) }
+    const groups = await withAdmin(options, (admin) => admin.listGroups(filter))
     groups.sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
     if (options.json) for (const each of groups) context.print(json(each))
     else if (groups.length > 0) {
       for (const line of table(
         ['group', 'state', 'type'],
-        groups.map((each) => [each.groupId, each.state, each.protocolType]),
+        groups.map((each) => [each.groupId, each.state, each.type ?? each.protocolType]),
       )) {
         context.print(line)
       }
     }
   })
-  withExamples(command, ['millrace group list'])
+  withExamples(command, ['millrace group list', 'millrace group list --state Empty --type consumer'])
+}
+
+const GROUP_TYPES: readonly GroupType[] = ['classic', 'consumer', 'share', 'streams']
+
+function groupType(text: string, previous: readonly GroupType[] = []): GroupType[] {
+  const type = GROUP_TYPES.find((known) => known === text)
+  if (type === undefined) throw new InvalidArgumentError(`'${text}' is none of ${GROUP_TYPES.join(', ')}.`)
+  return [...previous, type]
 }
 
 function addDescribe(group: Command, context: CliContext): void {
@@ -45,7 +65,7 @@ function addDescribe(group: Command, context: CliContext): void {
   ).action(async (ids: string[]) => {
     const options = command.optsWithGlobals<GroupOptions>()
     await withAdmin(options, async (admin) => {
-      for (const description of await admin.describeGroups(ids)) {
+      for (const description of await admin.describeConsumerGroups(ids)) {
         const details = await detailsOf(admin, description)
         for (const line of options.json ? [json(details)] : textOf(details)) context.print(line)
       }
@@ -54,7 +74,7 @@ function addDescribe(group: Command, context: CliContext): void {
   withExamples(command, ['millrace group describe reader', 'millrace group describe reader --json'])
 }
 
-async function detailsOf(admin: KafkaAdmin, group: GroupDescription) {
+async function detailsOf(admin: KafkaAdmin, group: ConsumerGroupDescription) {
   const committed = await admin.fetchOffsets(group.groupId)
   if (group.state === 'Dead' && committed.length === 0) {
     throw new MillraceError('CLI_NO_SUCH_GROUP', {
@@ -94,7 +114,7 @@ function textOf(group: Awaited<ReturnType<typeof detailsOf>>): string[] {
   const offsets = group.offsets.map((each) => [each.topic, each.partition, each.offset, each.endOffset, each.lag ?? ''])
   const indent = (lines: string[]) => lines.map((line) => `  ${line}`)
   return [
-    `${group.groupId} (${group.state}${group.protocol ? `, ${group.protocol}` : ''})`,
+    `${group.groupId} (${[group.state, group.type, group.protocol].filter((each) => each !== '').join(', ')})`,
     ...(offsets.length > 0 ? indent(table(['topic', 'partition', 'offset', 'end', 'lag'], offsets)) : []),
     ...(members.length > 0 ? indent(table(['member', 'client', 'host', 'partitions'], members)) : []),
   ]

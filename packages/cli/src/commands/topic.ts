@@ -4,16 +4,19 @@ import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
 import { type BootstrapOptions, keyValue, wholeNumber, withBootstrap, withExamples } from '../options.ts'
 import { json, table } from '../output.ts'
+import { addAlter, addConfig } from './topic-config.ts'
 
-/** `millrace topic …`: create, list, describe, delete. */
+/** `millrace topic …`: create, list, describe, alter, config, delete. */
 export function addTopic(program: Command, context: CliContext): void {
   const topic = program
     .command('topic')
-    .summary('create, list, describe and delete topics')
+    .summary('create, list, describe, alter and delete topics')
     .description('Manages topics.')
   addCreate(topic, context)
   addList(topic, context)
   addDescribe(topic, context)
+  addAlter(topic, context)
+  addConfig(topic, context)
   addDelete(topic, context)
 }
 
