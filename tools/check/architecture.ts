@@ -54,6 +54,8 @@ export const layers: Record<string, Record<string, readonly string[]>> = {
     transactions: ['config', 'journal'],
     security: ['config', 'metadata'],
     net: ['config'],
+    // Looks into the files of a folder without a broker: dump, verify, import.
+    inspect: ['log', 'metadata'],
     handlers: ['net', 'log', 'metadata', 'groups', 'transactions', 'security'],
   },
 }

@@ -63,3 +63,8 @@ export function repeated(text: string, previous: readonly string[] = []): string
 export function withExamples(command: Command, examples: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
 }
+
+/** `--data`: whose files. */
+export function dataOption(): Option {
+  return new Option('-d, --data <folder>', 'the data folder').default('.millrace/data')
+}

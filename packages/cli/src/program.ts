@@ -4,6 +4,7 @@ import { addConsume } from './commands/consume.ts'
 import { addDev } from './commands/dev.ts'
 import { addExplain } from './commands/explain.ts'
 import { addGroup } from './commands/group.ts'
+import { addLog } from './commands/log.ts'
 import { addProduce } from './commands/produce.ts'
 import { addRun } from './commands/run.ts'
 import { addTopic } from './commands/topic.ts'
@@ -24,6 +25,7 @@ const verbs: readonly AddVerb[] = [
   addProduce,
   addConsume,
   addGroup,
+  addLog,
   addTransaction,
 ]
 

@@ -1,3 +1,4 @@
+import { crc32c } from '@millrace/kafka'
 import { bytesToString, type FileSystem, utf8, uuidFromString, uuidToString } from '@millrace/std'
 
 /**
@@ -72,21 +73,28 @@ export interface MetaProperties {
   readonly directoryId: Uint8Array
 }
 
-/** `meta.properties`, version 1 (KIP-631, KIP-858). */
+/**
+ * `meta.properties`, version 1 (KIP-631, KIP-858). The first line, a comment to Kafka, has the CRC-32C of what follows it:
+ * nothing else would show that an id is another one.
+ */
 export function formatMetaProperties(meta: MetaProperties): Uint8Array {
-  return utf8(
-    [
-      '#',
-      `cluster.id=${meta.clusterId}`,
-      `directory.id=${uuidToString(meta.directoryId)}`,
-      `node.id=${meta.nodeId}`,
-      'version=1',
-      '',
-    ].join('\n'),
-  )
+  const text = [
+    `cluster.id=${meta.clusterId}`,
+    `directory.id=${uuidToString(meta.directoryId)}`,
+    `node.id=${meta.nodeId}`,
+    'version=1',
+    '',
+  ].join('\n')
+  return utf8(`#crc32c ${checksumOf(text)}\n${text}`)
+}
+
+function checksumOf(text: string): string {
+  return crc32c(utf8(text)).toString(16).padStart(8, '0')
 }
 
 export function parseMetaProperties(text: string): MetaProperties | undefined {
+  const sum = /^#crc32c (.*)\n/.exec(text)
+  if (sum && sum[1] !== checksumOf(text.slice(sum[0].length))) return undefined
   const values = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
     const match = /^\s*([^#!\s=:]+)\s*[=:]\s*(.*?)\s*$/.exec(line)
