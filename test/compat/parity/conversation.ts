@@ -9,6 +9,7 @@ import {
   CreateTopics,
   FindCoordinator,
   InitProducerId,
+  isControl,
   iterateRecords,
   JoinGroup,
   type JoinGroupRequestInput,
@@ -64,6 +65,9 @@ const ignored = new Set([
   'recordErrors',
   // Kafka gives the time of the first attempt for a repeated batch, although its records have times of their own.
   'logAppendTimeMs',
+  // The time at which the broker was asked.
+  'transactionStartTimeMs',
+  'lastTimestamp',
 ])
 /** How long an answer may take before it counts as none. */
 const patienceMs = 30_000
@@ -261,7 +265,8 @@ function describeBatches(bytes: Uint8Array): object[] {
       baseOffset: baseOffset(bytes, at),
       leaderEpoch: partitionLeaderEpoch(bytes, at),
       attributes: attributes(bytes, at),
-      maxTimestamp: maxTimestamp(bytes, at),
+      // A marker has the time of the broker.
+      maxTimestamp: isControl(bytes, at) ? 'now' : maxTimestamp(bytes, at),
       producerEpoch: producerEpoch(bytes, at),
       baseSequence: baseSequence(bytes, at),
       lastOffset: lastOffset(bytes, at),

@@ -1,9 +1,12 @@
+import { clusterSequences } from './cluster.ts'
+import { configSequences } from './configs.ts'
 import type { Sequence } from './conversation.ts'
 import { groupSequences } from './groups.ts'
 import { logSequences } from './logs.ts'
 import { offsetSequences } from './offsets.ts'
 import { produceSequences } from './produce.ts'
 import { topicSequences } from './topics.ts'
+import { transactionSequences } from './transactions.ts'
 
 export const families: Readonly<Record<string, readonly Sequence[]>> = {
   topics: topicSequences,
@@ -11,4 +14,7 @@ export const families: Readonly<Record<string, readonly Sequence[]>> = {
   logs: logSequences,
   groups: groupSequences,
   offsets: offsetSequences,
+  configs: configSequences,
+  cluster: clusterSequences,
+  transactions: transactionSequences,
 }

@@ -284,10 +284,8 @@ export const topicSequences: Sequence[] = [
         const all = await talk.tell(DescribeConfigs, 4, {
           resources: [{ resourceType: 2, resourceName: name, configurationKeys: keys }],
         })
-        // What belongs to replicas, tiered storage and the broker's own compression has no place here.
-        const known = all.results[0]?.configs.filter(
-          ({ name: key }) => !/^(remote|local|follower|leader|compression)\.|^min.insync/.test(key),
-        )
+        // `flush` is a property of ours.
+        const known = all.results[0]?.configs.filter(({ name: key }) => key !== 'flush')
         talk.note(
           'all of a topic',
           known?.map(({ documentation: _, ...config }) => config),

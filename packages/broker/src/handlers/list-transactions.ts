@@ -3,6 +3,7 @@
  * they have been open (KIP-994), from version 2 on by a pattern (KIP-1152).
  */
 import { ErrorCode, ListTransactions } from '@millrace/kafka'
+import { parseTopicPattern, TopicPatternError } from '../groups/topic-pattern/topic-pattern.ts'
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
 import { transactionEdges, type TransactionState } from '../transactions/transaction-state.ts'
 import { coordinate } from './coordinate.ts'
@@ -15,10 +16,9 @@ export function registerListTransactions(registry: HandlerRegistry, transactions
     async handle({ stateFilters, producerIdFilters, durationFilter, transactionalIdPattern }) {
       const matchesId = matcherOf(transactionalIdPattern)
       if (!matchesId) return failed(ErrorCode.INVALID_REGULAR_EXPRESSION)
-      const states = stateFilters.filter(isState)
       const found = await coordinate(
         transactions.list({
-          states: new Set(states),
+          states: stateFilters.length > 0 ? new Set(stateFilters.filter(isState)) : undefined,
           producerIds: new Set(producerIdFilters),
           minDurationMs: durationFilter,
           matchesId,
@@ -41,14 +41,15 @@ function isState(name: string): name is TransactionState {
   return Object.hasOwn(transactionEdges, name)
 }
 
-/** Undefined for a pattern that is none. */
+/** Undefined for a pattern that is none. The whole id has to match (RE2's syntax). */
 function matcherOf(pattern: string | null): ((transactionalId: string) => boolean) | undefined {
   if (pattern === null || pattern === '') return () => true
   try {
-    const whole = new RegExp(`^(?:${pattern})$`, 'u')
-    return (transactionalId) => whole.test(transactionalId)
-  } catch {
-    return undefined
+    const parsed = parseTopicPattern(pattern)
+    return (transactionalId) => parsed.match(transactionalId).isMatch
+  } catch (cause) {
+    if (cause instanceof TopicPatternError) return undefined
+    throw cause
   }
 }
 

@@ -50,8 +50,9 @@ export interface ProducerAnswer extends ProducerIdAndEpoch {
 
 /** Who asks to list transactional ids wants those that all of these let through. */
 export interface TransactionFilter {
+  /** Undefined: all. */
+  readonly states: ReadonlySet<TransactionState> | undefined
   /** Empty: all. */
-  readonly states: ReadonlySet<TransactionState>
   readonly producerIds: ReadonlySet<number>
   /** Open for longer than this, milliseconds; negative: no matter how long. */
   readonly minDurationMs: number
@@ -271,7 +272,7 @@ export class TransactionCoordinator {
 function isWanted(transactionalId: string, value: TransactionValue, filter: TransactionFilter, now: number): boolean {
   const { states, producerIds, minDurationMs, matchesId } = filter
   if (producerIds.size > 0 && !producerIds.has(value.producerId)) return false
-  if (states.size > 0 && !states.has(value.state)) return false
+  if (states && !states.has(value.state)) return false
   if (minDurationMs >= 0 && now - value.startTimestamp <= minDurationMs) return false
   return matchesId(transactionalId)
 }
