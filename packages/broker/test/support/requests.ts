@@ -1,11 +1,15 @@
 import { type Api, apis, type RequestInputOf } from '@millrace/kafka'
+import { adminRequests } from './admin-requests.ts'
 import { batchOf } from './raw-client.ts'
+import { transactionRequests } from './transaction-requests.ts'
 
 const noBytes = new Uint8Array(0)
 const zeroId = new Uint8Array(16)
 
 /** A request of each API that makes its handler do all it does, as far as the version carries it. */
 const requests: Record<string, (version: number) => object> = {
+  ...adminRequests,
+  ...transactionRequests,
   Produce: (version) => ({
     acks: 1,
     timeoutMs: 100,
