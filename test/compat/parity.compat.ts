@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type Broker, startBroker } from '@millrace/broker'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer, brokerConfig, converse, recordedFile } from './parity/conversation.ts'
@@ -38,8 +38,17 @@ if (!kafka.available && !given) {
   afterAll(async () => {
     stop()
     await ours?.close()
-    if (process.env.MILLRACE_PARITY_RECORD) writeFileSync(recordedFile, `${recorded.join('\n')}\n`)
+    if (process.env.MILLRACE_PARITY_RECORD)
+      writeFileSync(recordedFile, `${[...otherLines(), ...recorded].join('\n')}\n`)
   })
+
+  /** What was recorded of the sequences that did not run this time. */
+  const otherLines = () => {
+    const sequenceOf = (line: string) => (JSON.parse(line) as { sequence: string }).sequence
+    const ran = new Set(recorded.map(sequenceOf))
+    const lines = readFileSync(recordedFile, 'utf8').trim().split('\n')
+    return lines.filter((line) => !ran.has(sequenceOf(line)))
+  }
 
   const run = `${process.pid}`
   const keep = (sequence: string) => (answer: Answer) => void recorded.push(JSON.stringify({ sequence, ...answer }))

@@ -29,6 +29,7 @@ export const logKeys = {
     unset: true,
     doc: 'Largest random part that is taken off log.roll.ms, in milliseconds.',
   }),
+  'log.roll.jitter.hours': int({ default: 0, min: 0, doc: 'The same in hours, where log.roll.jitter.ms is not set.' }),
   'log.retention.ms': long({
     default: 604_800_000,
     min: -1,
@@ -112,6 +113,11 @@ export const logKeys = {
     dynamic: true,
     unset: true,
     doc: 'With flush=none or interval: time after which what was written is synced, in milliseconds. With interval, unset means 1000.',
+  }),
+  'log.flush.scheduler.interval.ms': long({
+    default: 2 ** 63,
+    min: 1,
+    doc: 'The same, where log.flush.interval.ms is not set.',
   }),
   'log.preallocate': boolean({
     default: false,

@@ -27,13 +27,17 @@ export type ServerConfig = { readonly [N in ServerKeyName]: ConfigValue<(typeof 
   readonly layers: ServerLayers
 }
 
-/** Keys that give an unset one its value, in coarser units: the first that is set counts. */
-const coarserKeys: { readonly [N in ServerKeyName]?: readonly { readonly name: ServerKeyName; unitMs: number }[] } = {
+/** Keys that give an unset one its value, in their own units: the first that is set counts. */
+export const coarserKeys: {
+  readonly [N in ServerKeyName]?: readonly { readonly name: ServerKeyName; unitMs: number }[]
+} = {
   'log.retention.ms': [
     { name: 'log.retention.minutes', unitMs: 60_000 },
     { name: 'log.retention.hours', unitMs: 3_600_000 },
   ],
   'log.roll.ms': [{ name: 'log.roll.hours', unitMs: 3_600_000 }],
+  'log.roll.jitter.ms': [{ name: 'log.roll.jitter.hours', unitMs: 3_600_000 }],
+  'log.flush.interval.ms': [{ name: 'log.flush.scheduler.interval.ms', unitMs: 1 }],
 }
 
 export const serverKeyNames = Object.keys(serverKeys) as ServerKeyName[]

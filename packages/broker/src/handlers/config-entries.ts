@@ -3,6 +3,7 @@ import { groupBounds, groupConfigKeys, groupKeyNames } from '../config/group-con
 import { kafkaKeptKeys } from '../config/kafka-keys.ts'
 import { type ConfigKey, configTypes, formatConfigValue } from '../config/key.ts'
 import {
+  coarserKeys,
   type ConfigTexts,
   isServerKey,
   type ServerConfig,
@@ -122,7 +123,14 @@ export function describeLoggers(levels: Iterable<readonly [string, string]>): Co
   }))
 }
 
-function serverSources(name: ServerKeyName, { layers }: ServerConfig): Synonym[] {
+/** What gives a property its value; what it is derived from where it is not set itself comes last. */
+function serverSources(name: ServerKeyName, server: ServerConfig): Synonym[] {
+  const own = ownSources(name, server)
+  if (own.length === 0) return own
+  return [...own, ...(coarserKeys[name] ?? []).flatMap((coarser) => ownSources(coarser.name, server))]
+}
+
+function ownSources(name: ServerKeyName, { layers }: ServerConfig): Synonym[] {
   const key = serverKey(name)
   const sources: Synonym[] = []
   const add = (value: string | undefined, source: number) => {

@@ -144,9 +144,6 @@ function noListProblem(type: number, name: string, appends: boolean): string {
 function keyOf(type: number, name: string): ConfigKey | undefined {
   if (type === resourceTypes.topic && isTopicKey(name)) return topicKey(name)
   if (type === resourceTypes.broker && isServerKey(name)) return serverKey(name)
-  if (type === resourceTypes.clientMetrics && (name === 'match' || name === 'metrics')) {
-    return { type: 'list', default: [], values: undefined, doc: '' }
-  }
   return undefined
 }
 
