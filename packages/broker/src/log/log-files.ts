@@ -10,6 +10,8 @@ export const LogSuffix = {
   timeIndex: '.timeindex',
   transactionIndex: '.txnindex',
   snapshot: '.snapshot',
+  /** Ours: what the transaction index must be, which has no checksum of its own, nor a file where it is empty. */
+  transactionIndexSum: '.txnsum',
   /** Ours: damaged ranges of the segment, see quarantine.ts. */
   quarantine: '.quarantine',
   /** Ours: bytes that recovery cut off the end of a segment, kept for inspection. */

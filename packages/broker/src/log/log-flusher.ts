@@ -59,7 +59,7 @@ export class LogFlusher implements Flushable {
     scheduler: FlushScheduler
     host: FlushHost
     flushedOffset: number
-    recoveryPoint: { readonly offset: number; readonly base: number; readonly position: number }
+    recoveryPoint: { readonly offset: number; readonly base: number; readonly position: number; readonly bytes: number }
     folderChanged: boolean
   }) {
     const { fileSystem, host } = options
@@ -147,7 +147,7 @@ export class LogFlusher implements Flushable {
     this.#acks.release(Number.POSITIVE_INFINITY, ErrorCode.KAFKA_STORAGE_ERROR)
   }
 
-  /** The log was cut off at `endOffset`, by order: what was synced before it stays so. */
+  /** The log was cut off at `endOffset`, by order, while nothing ran: what was synced before it stays so. */
   truncated(endOffset: number): void {
     this.flushedOffset = Math.min(this.flushedOffset, endOffset)
     this.#recoveryPoint.truncated(endOffset, this.#host.activeSegment)
@@ -175,10 +175,15 @@ export class LogFlusher implements Flushable {
     await this.#advancing
   }
 
-  /** Resolves when nothing runs. */
-  async idle(): Promise<void> {
-    while (this.#running) await this.#running
-    await this.#advancing
+  /** Calls `action` when nothing runs, and nothing begins to before it is over. */
+  async whenIdle(action: () => void = () => {}): Promise<void> {
+    for (;;) {
+      while (this.#running) await this.#running
+      const advancing = this.#advancing
+      await advancing
+      if (!this.#running && this.#advancing === advancing) break
+    }
+    action()
   }
 
   async #flush(segment: Segment, isDue: boolean): Promise<void> {

@@ -21,6 +21,7 @@ import { type LogMetrics, newLogMetrics } from './log-event.ts'
 import { deletedFolderSuffix, LogFile, parsePartitionFolder, partitionFolder } from './log-files.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { LogListener } from './partition-log-options.ts'
+import { defaultRecoveryPointBytes } from './recovery-point.ts'
 import { TailCacheBudget } from './tail-cache.ts'
 import {
   formatPartitionMetadata,
@@ -49,6 +50,8 @@ export interface LogManagerOptions {
   readonly maxConcurrentFlushes?: number
   /** Memory for the newest batches of all logs, bytes (default 16 MiB). */
   readonly tailCacheBytes?: number
+  /** What a restart after a crash reads of a log at most, and a little more, bytes (default 64 MiB). */
+  readonly recoveryPointBytes?: number
   /** `log.retention.check.interval.ms` (default 5 minutes). */
   readonly retentionCheckIntervalMs?: number
   /** `log.flush.offset.checkpoint.interval.ms` (default 1 minute). */
@@ -289,6 +292,7 @@ export class LogManager {
       tailBudget: this.#tailBudget,
       listener: this.#options.listener ?? {},
       checkpoints: this.#checkpoints,
+      recoveryPointBytes: this.#options.recoveryPointBytes ?? defaultRecoveryPointBytes,
       clean,
       recoveryPoint: this.#folder.recoveryPoint(name),
       logStartOffset: this.#folder.logStartOffset(name),

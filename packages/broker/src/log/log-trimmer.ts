@@ -1,4 +1,5 @@
 import { lastOffset } from '@millrace/kafka'
+import { transactionIndexOf } from './aborted-transactions.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogEventListener, LogMetrics } from './log-event.ts'
@@ -88,6 +89,13 @@ export class LogTrimmer {
       this.#report({ kind: 'segment-deleted', file: segment.file.path, reason: 'truncated' })
     }
     const active = this.#segments.active
+    // One that is damaged is made again while all that it is made from is there.
+    transactionIndexOf(active, {
+      home: this.#home,
+      segments: this.#segments,
+      snapshots: this.#files.snapshots,
+      report: this.#report,
+    })
     let end = active.baseOffset
     let position = 0
     const scan = active.scan(0, 'headers')

@@ -33,6 +33,8 @@ export interface PartitionLogOptions {
   readonly tailBudget: TailCacheBudget
   readonly listener: LogListener
   readonly checkpoints: Checkpoints
+  /** See `LogManagerOptions`. */
+  readonly recoveryPointBytes: number
   /** The broker was shut down in order. */
   readonly clean: boolean
   /** From the data folder's checkpoints; 0 when there is none. */

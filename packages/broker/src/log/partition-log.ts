@@ -1,5 +1,5 @@
 import { ErrorCode } from '@millrace/kafka'
-import type { Clock } from '@millrace/std'
+import { type Clock, FileSystemError } from '@millrace/std'
 import type { FlushWaiter } from './ack-queue.ts'
 import { type AppendOptions, type AppendResult, rejected } from './append.ts'
 import { BatchRun } from './batch-run.ts'
@@ -131,7 +131,11 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
       host: this,
       flushedOffset: this.endOffset,
       folderChanged: loaded.folderChanged,
-      recoveryPoint: { ...loaded.recoveryPoint, base: this.#segments.active.baseOffset },
+      recoveryPoint: {
+        ...loaded.recoveryPoint,
+        base: this.#segments.active.baseOffset,
+        bytes: options.recoveryPointBytes,
+      },
     })
   }
 
@@ -255,6 +259,12 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   appendEndTxnMarker(marker: EndTxnMarker): AppendResult {
     const leaderEpoch = Math.max(0, this.#epochs.latestEpoch)
     const { transactionVersion } = marker
+    try {
+      this.transactionIndexOf(this.activeSegment)
+    } catch (cause) {
+      if (!(cause instanceof FileSystemError)) throw cause
+      return rejected(ErrorCode.KAFKA_STORAGE_ERROR, cause.message)
+    }
     const batch = encodeEndTxnMarker(marker, this.#clock.now())
     return this.append(batch, { leaderEpoch, origin: 'coordinator', transactionVersion })
   }
@@ -364,26 +374,33 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
    * not for a log that producers write to.
    */
   async truncateTo(offset: number): Promise<void> {
-    await this.#flusher.idle()
-    if (this.#state !== 'online' || offset >= this.endOffset) return
-    if (offset < this.recoveryPoint) await this.#lowerRecoveryPoint(offset)
-    this.#appender.endOffset = this.#trimmer.truncateTo(offset, this.#clock.now())
-    this.#changed = true
-    this.#cache.clear()
-    this.#view.truncated(this.endOffset)
-    this.#flusher.truncated(this.endOffset)
-    await this.#flusher.flush()
-  }
-
-  /** Before anything is cut off there must be no recovery point after it: what takes its place is not synced yet. */
-  async #lowerRecoveryPoint(offset: number): Promise<void> {
     this.#truncating = true
     try {
-      this.#flusher.recoveryPoint = (this.#segments.at(this.#segments.indexOf(offset)) as Segment).baseOffset
-      await this.#checkpoints.now()
+      // There must be no recovery point after the new end: what takes the place of what is cut off is not synced yet.
+      while (!(await this.#tryToTruncate(offset))) {
+        this.#flusher.recoveryPoint = (this.#segments.at(this.#segments.indexOf(offset)) as Segment).baseOffset
+        await this.#checkpoints.now()
+      }
     } finally {
       this.#truncating = false
     }
+    await this.#flusher.flush()
+  }
+
+  /** False, and nothing is changed, when the recovery point lies after `offset`. */
+  async #tryToTruncate(offset: number): Promise<boolean> {
+    let isDone = true
+    await this.#flusher.whenIdle(() => {
+      if (this.#state !== 'online' || offset >= this.endOffset) return
+      isDone = offset >= this.recoveryPoint
+      if (!isDone) return
+      this.#appender.endOffset = this.#trimmer.truncateTo(offset, this.#clock.now())
+      this.#changed = true
+      this.#cache.clear()
+      this.#view.truncated(this.endOffset)
+      this.#flusher.truncated(this.endOffset)
+    })
+    return isDone
   }
 
   /** Closes the active segment, if it holds anything, and starts the next one. */
@@ -472,7 +489,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   async close(): Promise<boolean> {
     if (this.#state === 'closed') return true
     await this.#flusher.flush()
-    await this.#flusher.idle()
+    await this.#flusher.whenIdle()
     let complete = this.#state === 'online'
     if (complete && this.#changed) {
       try {
@@ -501,7 +518,7 @@ export class PartitionLog implements FlushHost, AppendHost, TrimHost, ViewHost {
   async discard(): Promise<void> {
     this.#state = 'closed'
     this.#flusher.fail()
-    await this.#flusher.idle()
+    await this.#flusher.whenIdle()
     this.#files.close()
     for (const segment of this.#segments) segment.discard()
     this.#cache.clear()

@@ -1,4 +1,5 @@
-import { type FileSystem, FileSystemError } from '@millrace/std'
+import { crc32c, writeInt32 } from '@millrace/kafka'
+import { bytesEqual, type FileSystem, FileSystemError } from '@millrace/std'
 import { syncFile } from './durable-file.ts'
 import { LogSuffix } from './log-files.ts'
 import { OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
@@ -14,6 +15,7 @@ interface IndexedSegment {
 }
 
 const noBytes = new Uint8Array(0)
+const transactionSuffixes = [LogSuffix.transactionIndex, LogSuffix.transactionIndexSum]
 
 /**
  * The indexes of one segment: in memory while they are used, in files otherwise. Files only grow, so that what was synced
@@ -81,7 +83,8 @@ export class SegmentIndexes {
       (bytes) => TimeIndex.fromBytes(TimeIndex.partBelow(bytes, baseOffset, endOffset), baseOffset),
     )
     if (!isLoaded) return false
-    const bytes = this.#read(LogSuffix.transactionIndex) ?? noBytes
+    const bytes = this.#readTransactions()
+    if (!bytes) return false
     const part = TransactionIndex.partBelow(bytes, endOffset)
     this.#transactions = TransactionIndex.fromBytes(part, baseOffset, endOffset)
     this.#transactionsWritten = this.#transactions?.count ?? 0
@@ -103,12 +106,16 @@ export class SegmentIndexes {
   writeTransactions(): void {
     const index = this.#transactions
     if (!index) return
-    const from = Math.min(this.#transactionsWritten, index.count)
     if (index.count > 0) {
-      this.#append(LogSuffix.transactionIndex, from * TRANSACTION_ENTRY_BYTES, index.toBytes(from))
+      const bytes = index.toBytes()
+      const from = Math.min(this.#transactionsWritten, index.count) * TRANSACTION_ENTRY_BYTES
+      this.#append(LogSuffix.transactionIndex, from, bytes.subarray(from))
+      this.#append(LogSuffix.transactionIndexSum, 0, sumOf(bytes))
     } else {
-      const path = this.#segment.path(LogSuffix.transactionIndex)
-      if (this.#fs.stat(path)) this.#fs.remove(path)
+      for (const suffix of transactionSuffixes) {
+        const path = this.#segment.path(suffix)
+        if (this.#fs.stat(path)) this.#fs.remove(path)
+      }
     }
     this.#transactionsWritten = index.count
   }
@@ -123,7 +130,7 @@ export class SegmentIndexes {
   /** Paths of the files that exist, once {@link write} was called. */
   files(): string[] {
     const suffixes: string[] = [LogSuffix.offsetIndex, LogSuffix.timeIndex]
-    if ((this.#transactions?.count ?? 0) > 0) suffixes.push(LogSuffix.transactionIndex)
+    if ((this.#transactions?.count ?? 0) > 0) suffixes.push(...transactionSuffixes)
     return suffixes.map((suffix) => this.#segment.path(suffix))
   }
 
@@ -155,9 +162,17 @@ export class SegmentIndexes {
 
   #loadTransactions(): void {
     const { baseOffset, endOffset } = this.#segment
-    const bytes = this.#read(LogSuffix.transactionIndex) ?? noBytes
-    this.#transactions = TransactionIndex.fromBytes(bytes, baseOffset, endOffset)
+    const bytes = this.#readTransactions()
+    this.#transactions = bytes && TransactionIndex.fromBytes(bytes, baseOffset, endOffset)
     this.#transactionsWritten = this.#transactions?.count ?? 0
+  }
+
+  /** What the file has, nothing where there is none; undefined when it is not what was written. */
+  #readTransactions(): Uint8Array | undefined {
+    const bytes = this.#read(LogSuffix.transactionIndex) ?? noBytes
+    // A folder that Kafka has written has no sums.
+    const sum = this.#read(LogSuffix.transactionIndexSum) ?? sumOf(bytes)
+    return bytesEqual(sum, sumOf(bytes)) ? bytes : undefined
   }
 
   #read(suffix: string): Uint8Array | undefined {
@@ -179,4 +194,12 @@ export class SegmentIndexes {
       handle.close()
     }
   }
+}
+
+/** Bytes (4) and CRC-32C (4) of a transaction index. */
+function sumOf(bytes: Uint8Array): Uint8Array {
+  const sum = new Uint8Array(8)
+  writeInt32(sum, 0, bytes.byteLength)
+  writeInt32(sum, 4, crc32c(bytes, 0))
+  return sum
 }

@@ -5,7 +5,13 @@ import { LogSuffix, offsetOfFile } from './log-files.ts'
 import type { SegmentHome } from './segment.ts'
 
 /** What makes up a segment. A producer snapshot belongs to the offset in its name, not to the segment that begins there. */
-const segmentSuffixes = [LogSuffix.log, LogSuffix.offsetIndex, LogSuffix.timeIndex, LogSuffix.transactionIndex]
+const segmentSuffixes = [
+  LogSuffix.log,
+  LogSuffix.offsetIndex,
+  LogSuffix.timeIndex,
+  LogSuffix.transactionIndex,
+  LogSuffix.transactionIndexSum,
+]
 
 /**
  * Ends what a crash interrupted: a deletion, or the replacement of segments by a compacted one (Kafka's protocol, so that

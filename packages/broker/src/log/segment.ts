@@ -14,7 +14,13 @@ import { TransactionIndex } from './transaction-index.ts'
 const maxRelativeOffset = 0x7fff_ffff
 
 /** Files that compaction writes anew. */
-const ownFiles = [LogSuffix.log, LogSuffix.offsetIndex, LogSuffix.timeIndex, LogSuffix.transactionIndex]
+const ownFiles = [
+  LogSuffix.log,
+  LogSuffix.offsetIndex,
+  LogSuffix.timeIndex,
+  LogSuffix.transactionIndex,
+  LogSuffix.transactionIndexSum,
+]
 
 /** Files whose names begin as a segment's do, and that do not go with it. */
 const foreignSuffixes = [LogSuffix.snapshot, LogSuffix.deleted, LogSuffix.cleaned, LogSuffix.swap]
@@ -189,12 +195,13 @@ export class Segment {
 
   /** Cuts the log off at `position`, where a batch begins and `endOffset` is the log's end. */
   truncate(position: number, endOffset: number, indexIntervalBytes: number): void {
+    // As long as it is read for what it was written for.
+    this.#indexes.truncateTransactions(endOffset)
     this.file.get().truncate(position)
     this.file.unsynced = true
     this.size = position
     this.endOffset = endOffset
     this.quarantine = this.quarantine.filter((range) => range.position < position)
-    this.#indexes.truncateTransactions(endOffset)
     this.rebuildIndexes(indexIntervalBytes)
   }
 
