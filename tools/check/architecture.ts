@@ -64,7 +64,7 @@ export const layers: Record<string, Record<string, readonly string[]>> = {
 export const aboveLayers: Record<string, readonly string[]> = {
   engine: ['index', 'local'],
   kafka: ['index'],
-  broker: ['index', 'broker'],
+  broker: ['index', 'broker', 'broker-node'],
 }
 
 /** Files that put a program together, and the seam itself: they may read clocks, files and sockets. */

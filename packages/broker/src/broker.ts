@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { type Clock, hostSystem, MemoryFileSystem, type System } from '@millrace/std'
-import type { BrokerAddress } from './net/broker-address.ts'
+import { type Clock, hostSystem, MemoryFileSystem, MillraceError, type System } from '@millrace/std'
+import { type BrokerNode, NodeListener } from './broker-node.ts'
 import { parseServerConfig, type ServerConfig } from './config/server-config.ts'
 import { resolveTopicConfig } from './config/topic-config.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
@@ -11,8 +11,10 @@ import { Dispatcher, type RequestMetrics } from './handlers/dispatcher.ts'
 import { registerHandlers } from './handlers/index.ts'
 import { PartitionMarkers } from './handlers/partition-markers.ts'
 import { Interceptions, type RequestInterceptor } from './handlers/interception.ts'
+import { Brokers } from './metadata/brokers.ts'
+import { Leadership } from './metadata/leadership.ts'
 import { LogJournal } from './metadata/log-journal.ts'
-import { listenError, parseAdvertisedListener, requireLoopback } from './net/listen-address.ts'
+import { parseAdvertisedListener, requireLoopback } from './net/listen-address.ts'
 import type { LogMetrics } from './log/log-event.ts'
 import { LogManager } from './log/log-manager.ts'
 import { logEventText } from './metadata/log-event-text.ts'
@@ -24,7 +26,6 @@ import { TopicCatalog } from './metadata/topic-catalog.ts'
 import { logConfigOf, metadataLogConfig, TopicLogs } from './metadata/topic-logs.ts'
 import { metadataTopicName, offsetsTopicName, transactionsTopicName } from './metadata/topic-name.ts'
 import { BufferPool } from './net/buffer-pool.ts'
-import { SocketServer } from './net/socket-server.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
 export interface BrokerOptions {
@@ -42,6 +43,11 @@ export interface BrokerOptions {
   readonly system?: Partial<System>
   /** Time of connections and of fetches that wait, where it is not `system`'s: a test that moves time by hand leaves it to the network. */
   readonly networkTime?: Pick<System, 'clock' | 'timers'>
+  /**
+   * How many brokers clients see (default 1). With several each has its own port and node id, counted from `node.id`, leads
+   * its share of the partitions, and can fail: for tests of what clients do then. They share one process and one data folder.
+   */
+  readonly brokers?: number
   /** Puts faults in the way of clients: for tests. */
   readonly interceptor?: RequestInterceptor
   /** Default: says nothing. */
@@ -57,9 +63,13 @@ export interface BrokerMetrics extends RequestMetrics {
 export interface Broker {
   readonly host: string
   readonly port: number
-  /** `host:port`, as clients take it. */
+  /** `host:port`, as clients take it; of several brokers with commas. */
   readonly bootstrapServers: string
   readonly clusterId: string
+  /** The brokers that clients see: as many as {@link BrokerOptions.brokers} says. */
+  readonly nodes: readonly BrokerNode[]
+  /** Makes another broker lead a partition. False: there is no such partition, or that broker is away or has none of it. */
+  moveLeader(topic: string, partition: number, nodeId: number): boolean
   metrics(): BrokerMetrics
   /** Takes no more requests, answers what it can, syncs, and lets go of port and folder; in well under a second. */
   close(): Promise<void>
@@ -95,6 +105,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const system = systemFor(options)
   const { clock, timers, random, network } = system
   const { networkTime = system, interceptor } = options
+  const brokers = new Brokers(brokerIds(options.brokers ?? 1, server, advertised !== undefined))
   const topics = new TopicCatalog()
   let topicLogs: TopicLogs | undefined
   const folder = data === 'memory' ? memoryFolder : data
@@ -117,8 +128,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
   })
   try {
-    topicLogs = new TopicLogs(logs, topics, server)
-    const metadata = await openMetadata(logs, topicLogs, server, system, logger)
+    topicLogs = new TopicLogs(logs, { catalog: topics, server, brokers })
+    const metadata = await openMetadata({ logs, topicLogs, server, brokers, system, logger })
     for (const folder of await topicLogs.removeLeftovers(metadata.image, metadataTopicName)) {
       logger.warn(
         `${folder} belongs to no known topic; it is left alone until one of that name is created, which takes it over`,
@@ -131,12 +142,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (topics.get(transactionsTopicName)) await transactions.ready()
     const metrics: RequestMetrics = { requests: 0, failedRequests: 0 }
     const pool = new BufferPool(maxIdleBufferBytes)
-    let address: BrokerAddress = { nodeId: server['node.id'], host, port }
     const { clusterId } = logs.meta
     const registry = registerHandlers({
       server,
       clusterId,
-      address: () => address,
+      brokers,
       topics,
       metadata,
       loggers,
@@ -150,41 +160,54 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       random,
       pool,
     })
+    const limits = {
+      maxFrameBytes: server['socket.request.max.bytes'],
+      maxPendingRequests: server['queued.max.requests'],
+      maxIdleMs: server['connections.max.idle.ms'],
+      get maxConnections() {
+        return server['max.connections']
+      },
+    }
     const interceptions = interceptor && new Interceptions({ interceptor, topics, timers: networkTime.timers })
     const dispatching = { registry, logger, metrics, ...(interceptions && { interceptions }) }
-    const sockets = new SocketServer({
-      network,
-      clock: networkTime.clock,
-      timers: networkTime.timers,
-      logger,
-      pool,
-      limits: {
-        maxFrameBytes: server['socket.request.max.bytes'],
-        maxPendingRequests: server['queued.max.requests'],
-        maxIdleMs: server['connections.max.idle.ms'],
-        get maxConnections() {
-          return server['max.connections']
-        },
-      },
-      accept: (remote) => new Dispatcher(remote, server['node.id'], dispatching),
-    })
-    const bound = await sockets.listen(host, port).catch((cause: unknown) => {
+    const leadership = new Leadership(brokers, topics)
+    const nodes = brokers.ids.map(
+      (nodeId, i) =>
+        new NodeListener({
+          nodeId,
+          host,
+          port: port === 0 ? 0 : port + i,
+          advertised: { host: advertised?.host ?? options.advertisedHost, port: advertised?.port },
+          sockets: {
+            network,
+            clock: networkTime.clock,
+            timers: networkTime.timers,
+            logger,
+            pool,
+            limits,
+            accept: (remote) => new Dispatcher(remote, nodeId, dispatching),
+          },
+          brokers,
+          leadership,
+          graceMs: closeGraceMs,
+        }),
+    )
+    try {
+      for (const node of nodes) await node.restore()
+    } catch (cause) {
+      await Promise.all(nodes.map((node) => node.close()))
       transactions.close()
       groups.close()
-      throw listenError(cause, host, port)
-    })
-    address = {
-      nodeId: server['node.id'],
-      host: advertised?.host ?? options.advertisedHost ?? host,
-      port: advertised?.port ?? bound.port,
+      throw cause
     }
-    const bootstrapServers = `${host.includes(':') ? `[${host}]` : host}:${bound.port}`
+    const [first] = nodes as [NodeListener]
+    const bootstrapServers = nodes.map((node) => `${host.includes(':') ? `[${host}]` : host}:${node.port}`).join(',')
     logger.info(`The broker answers on ${bootstrapServers}`, { clusterId, data })
     let closing: Promise<void> | undefined
     const close = async () => {
-      sockets.stopRequests()
+      for (const node of nodes) node.stopRequests()
       await Promise.all([...logs.logs()].map((log) => log.flush()))
-      await sockets.close(closeGraceMs)
+      await Promise.all(nodes.map((node) => node.close()))
       transactions.close()
       groups.close()
       metadata.close()
@@ -193,10 +216,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     }
     const broker: Broker = {
       host,
-      port: bound.port,
+      port: first.port,
       bootstrapServers,
       clusterId,
-      metrics: () => ({ ...metrics, connections: sockets.connectionCount, log: logs.metrics() }),
+      nodes,
+      moveLeader: (topic, partition, nodeId) => {
+        const found = topics.partition(topic, partition)
+        return found !== undefined && leadership.move(found, nodeId)
+      },
+      metrics: () => ({
+        ...metrics,
+        connections: nodes.reduce((sum, node) => sum + node.connectionCount, 0),
+        log: logs.metrics(),
+      }),
       close: () => {
         closing ??= close()
         return closing
@@ -210,6 +242,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 }
 
+function brokerIds(count: number, server: ServerConfig, isAdvertised: boolean): number[] {
+  if (!Number.isInteger(count) || count < 1 || count > 100 || (count > 1 && isAdvertised)) {
+    throw new MillraceError('BROKER_CONFIG_INVALID', {
+      message: `There can be 1 to 100 brokers, and one where advertised.listeners is set, not ${count}.`,
+      fix: 'Give another number of brokers, or leave advertised.listeners out.',
+    })
+  }
+  return Array.from({ length: count }, (_, i) => server['node.id'] + i)
+}
+
 function systemFor({ data, system }: BrokerOptions): System {
   const whole = { ...hostSystem, ...system }
   return data === 'memory' ? { ...whole, fileSystem: new MemoryFileSystem({ clock: whole.clock }) } : whole
@@ -220,18 +262,22 @@ function initialLogConfig(topic: string, server: ServerConfig) {
   return logConfigOf(topic, resolveTopicConfig(new Map(), server), server)
 }
 
-async function openMetadata(
-  logs: LogManager,
-  topicLogs: TopicLogs,
-  server: ServerConfig,
-  { clock, random, timers }: System,
-  logger: Logger,
-): Promise<MetadataManager> {
+async function openMetadata(parts: {
+  logs: LogManager
+  topicLogs: TopicLogs
+  server: ServerConfig
+  brokers: Brokers
+  system: System
+  logger: Logger
+}): Promise<MetadataManager> {
+  const { logs, topicLogs, server, brokers, logger } = parts
+  const { clock, random, timers } = parts.system
   const log = logs.get(metadataTopicName, 0) ?? (await logs.createPartition(metadataTopicName, 0, metadataTopicId))
   const metadata = new MetadataManager({
     journal: new LogJournal(log, clock),
     log,
     server,
+    brokers,
     random,
     apply: (image, changes) => topicLogs.apply(image, changes),
     timers,

@@ -19,8 +19,8 @@ export const serverKeys = {
   'default.replication.factor': int({
     default: 1,
     min: 1,
-    max: 1,
-    doc: 'Replicas of a new topic. One broker holds one replica.',
+    max: 0x7fff,
+    doc: 'Replicas of a new topic: at most one for each broker, and there is one broker.',
   }),
   'auto.create.topics.enable': boolean({
     default: false,

@@ -20,7 +20,7 @@ import { registerUpdateFeatures } from './update-features.ts'
 
 /** The APIs that describe and change the cluster, its topics and configurations. */
 export function registerAdminHandlers(registry: HandlerRegistry, services: HandlerServices): void {
-  const { server, clusterId, address, topics, metadata, groups } = services
+  const { server, clusterId, brokers, topics, metadata, groups } = services
   registerApiVersions(registry, metadata)
   registerCreateTopics(registry, metadata, server)
   registerDeleteTopics(registry, metadata, groups, server)
@@ -31,7 +31,7 @@ export function registerAdminHandlers(registry: HandlerRegistry, services: Handl
   registerIncrementalAlterConfigs(registry, services)
   registerListConfigResources(registry, services)
   registerUpdateFeatures(registry, metadata)
-  registerDescribeCluster(registry, clusterId, address)
+  registerDescribeCluster(registry, clusterId, brokers)
   registerDescribeQuorum(registry, services)
   registerElectLeaders(registry, topics)
   registerAlterPartitionReassignments(registry, services)

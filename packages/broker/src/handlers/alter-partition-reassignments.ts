@@ -3,17 +3,15 @@
  * assigned to where it is, and nothing is ever on its way.
  */
 import { AlterPartitionReassignments, ErrorCode } from '@millrace/kafka'
-import type { ServerConfig } from '../config/server-config.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import { assignmentProblem, type CommandError, refusal } from '../metadata/topic-commands.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 export function registerAlterPartitionReassignments(
   registry: HandlerRegistry,
-  { topics, server }: { topics: TopicCatalog; server: ServerConfig },
+  { topics, brokers }: { topics: TopicCatalog; brokers: Brokers },
 ): void {
-  const nodeId = server['node.id']
-
   registry.registerSimple({
     api: AlterPartitionReassignments,
     versions: [0, 1],
@@ -45,6 +43,6 @@ export function registerAlterPartitionReassignments(
     if (!topics.get(name)) return unknown(`Unable to find a topic named ${name}.`)
     if (!topics.partition(name, index)) return unknown(`Unable to find partition ${name}:${index}.`)
     if (replicas === null) return { errorCode: ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, errorMessage: null }
-    return assignmentProblem(replicas, nodeId)
+    return assignmentProblem(replicas, brokers.ids)
   }
 }

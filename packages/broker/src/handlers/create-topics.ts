@@ -40,7 +40,7 @@ export function registerCreateTopics(registry: HandlerRegistry, metadata: Metada
       name: topic.name,
       topicId: topic.id,
       numPartitions: topic.partitions,
-      replicationFactor: 1,
+      replicationFactor: topic.replicas[0]?.length ?? 1,
       configs: describeTopicConfigs(topic.configs, server).map(({ name, value, readOnly, configSource }) => ({
         name,
         value,

@@ -3,13 +3,14 @@
  */
 import { DeleteRecords, ErrorCode } from '@millrace/kafka'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
+import { leaderError } from './leader-error.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 export function registerDeleteRecords(registry: HandlerRegistry, topics: TopicCatalog): void {
   registry.registerSimple({
     api: DeleteRecords,
     versions: [0, 2],
-    handle: (request) => ({
+    handle: (request, { client }) => ({
       topics: request.topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ partitionIndex, offset }) => {
@@ -20,6 +21,8 @@ export function registerDeleteRecords(registry: HandlerRegistry, topics: TopicCa
           if (!topic.config['cleanup.policy'].includes('delete')) {
             return failed(partitionIndex, ErrorCode.POLICY_VIOLATION)
           }
+          const misled = leaderError(partition, client.nodeId)
+          if (misled !== ErrorCode.NONE) return failed(partitionIndex, misled)
           const errorCode = partition.log.deleteRecordsBefore(offset)
           if (errorCode !== ErrorCode.NONE) return failed(partitionIndex, errorCode)
           return { partitionIndex, lowWatermark: partition.log.logStartOffset }

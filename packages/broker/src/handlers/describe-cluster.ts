@@ -1,19 +1,15 @@
 /**
- * DescribeCluster (60): the one broker that there is (KIP-700). Controllers (endpoint type 2, KIP-919) are not served.
+ * DescribeCluster (60): the brokers that are there (KIP-700). Controllers (endpoint type 2, KIP-919) are not served.
  */
 import { DescribeCluster, ErrorCode } from '@millrace/kafka'
-import type { BrokerAddress } from '../net/broker-address.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import { clusterOperations, operationsNotAsked } from './authorized-operations.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 const brokerEndpoints = 1
 const controllerEndpoints = 2
 
-export function registerDescribeCluster(
-  registry: HandlerRegistry,
-  clusterId: string,
-  address: () => BrokerAddress,
-): void {
+export function registerDescribeCluster(registry: HandlerRegistry, clusterId: string, brokers: Brokers): void {
   registry.registerSimple({
     api: DescribeCluster,
     versions: [0, 2],
@@ -29,12 +25,11 @@ export function registerDescribeCluster(
           brokers: [],
         }
       }
-      const { nodeId, host, port } = address()
       return {
         endpointType,
         clusterId,
-        controllerId: nodeId,
-        brokers: [{ brokerId: nodeId, host, port }],
+        controllerId: brokers.controllerId,
+        brokers: brokers.addresses().map(({ nodeId, host, port }) => ({ brokerId: nodeId, host, port })),
         clusterAuthorizedOperations: includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
       }
     },

@@ -33,14 +33,13 @@ export interface DescribeConfigsOptions {
 
 export function registerDescribeConfigs(registry: HandlerRegistry, options: DescribeConfigsOptions): void {
   const { topics, metadata, server, loggers } = options
-  const nodeId = server['node.id']
 
   registry.registerSimple({
     api: DescribeConfigs,
     versions: [1, 4],
-    handle: ({ resources, includeSynonyms, includeDocumentation }) => ({
+    handle: ({ resources, includeSynonyms, includeDocumentation }, { client: { nodeId } }) => ({
       results: resources.map((resource) => {
-        const found = find(resource)
+        const found = find(resource, nodeId)
         if (!Array.isArray(found)) return { ...failed(resource, found.errorCode), errorMessage: found.errorMessage }
         const { configurationKeys } = resource
         // As in Apache Kafka, to name no key is to ask for all.
@@ -64,7 +63,7 @@ export function registerDescribeConfigs(registry: HandlerRegistry, options: Desc
     }),
   })
 
-  function find({ resourceType, resourceName: name }: Resource): ConfigEntry[] | CommandError {
+  function find({ resourceType, resourceName: name }: Resource, nodeId: number): ConfigEntry[] | CommandError {
     switch (resourceType) {
       case resourceTypes.topic: {
         const topic = topics.get(name)
@@ -75,10 +74,10 @@ export function registerDescribeConfigs(registry: HandlerRegistry, options: Desc
       }
       case resourceTypes.broker:
         if (name === '') return describeClusterConfigs(server)
-        return brokerProblem(name, 'expected', ' or empty string,') ?? describeBrokerConfigs(server)
+        return brokerProblem(name, `expected ${nodeId} or empty string,`, nodeId) ?? describeBrokerConfigs(server)
       case resourceTypes.brokerLogger:
         if (name === '') return refusal(ErrorCode.INVALID_REQUEST, 'Broker id must not be empty')
-        return brokerProblem(name, 'expected', '') ?? describeLoggers(loggers.all())
+        return brokerProblem(name, `expected ${nodeId}`, nodeId) ?? describeLoggers(loggers.all())
       case resourceTypes.clientMetrics:
         if (name === '') {
           return refusal(ErrorCode.INVALID_REQUEST, 'Client metrics subscription name must not be empty')
@@ -92,15 +91,12 @@ export function registerDescribeConfigs(registry: HandlerRegistry, options: Desc
     }
   }
 
-  function brokerProblem(name: string, expected: string, other: string): CommandError | undefined {
+  function brokerProblem(name: string, expected: string, nodeId: number): CommandError | undefined {
     if (!/^[-+]?\d+$/.test(name)) {
       return refusal(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${name}`)
     }
     if (Number(name) === nodeId) return undefined
-    return refusal(
-      ErrorCode.INVALID_REQUEST,
-      `Unexpected broker id, ${expected} ${nodeId}${other} but received ${name}`,
-    )
+    return refusal(ErrorCode.INVALID_REQUEST, `Unexpected broker id, ${expected} but received ${name}`)
   }
 }
 

@@ -4,25 +4,26 @@
  */
 import { DescribeQuorum, ErrorCode, errorByCode } from '@millrace/kafka'
 import type { Clock } from '@millrace/std'
+import type { Brokers } from '../metadata/brokers.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
-import { leaderEpoch } from '../metadata/partition.ts'
 import { metadataTopicName } from '../metadata/topic-name.ts'
-import type { BrokerAddress } from '../net/broker-address.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 /** The listener of controllers has the name that Apache Kafka's own examples give it. */
 const controllerListener = 'CONTROLLER'
+const nowhere = { host: '', port: -1 }
 const nodesFrom = 2
 
 export function registerDescribeQuorum(
   registry: HandlerRegistry,
-  { metadata, address, clock }: { metadata: MetadataManager; address: () => BrokerAddress; clock: Clock },
+  { metadata, brokers, clock }: { metadata: MetadataManager; brokers: Brokers; clock: Clock },
 ): void {
   registry.registerSimple({
     api: DescribeQuorum,
     versions: [0, 2],
     handle({ topics }, { version }) {
-      const { nodeId, host, port } = address()
+      const nodeId = brokers.controllerId
+      const { host, port } = brokers.addressOf(nodeId) ?? nowhere
       const isAsked = topics.some(
         ({ topicName, partitions }) =>
           topicName === metadataTopicName && partitions.some(({ partitionIndex }) => partitionIndex === 0),
@@ -57,7 +58,7 @@ export function registerDescribeQuorum(
       partitionIndex: 0,
       errorMessage: '',
       leaderId: nodeId,
-      leaderEpoch,
+      leaderEpoch: 0,
       highWatermark: metadata.log.highWatermark,
       currentVoters: [
         {

@@ -4,10 +4,11 @@
  */
 import { DescribeTopicPartitions, type DescribeTopicPartitionsResponseInput, ErrorCode } from '@millrace/kafka'
 import type { ServerConfig } from '../config/server-config.ts'
-import { leaderEpoch } from '../metadata/partition.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import { topicNameProblem } from '../metadata/topic-name.ts'
 import { topicOperations } from './authorized-operations.ts'
+import { describePartition } from './partition-description.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 type TopicAnswer = DescribeTopicPartitionsResponseInput['topics'][number]
@@ -16,10 +17,8 @@ const noId = new Uint8Array(16)
 
 export function registerDescribeTopicPartitions(
   registry: HandlerRegistry,
-  { topics, server }: { topics: TopicCatalog; server: ServerConfig },
+  { topics, server, brokers }: { topics: TopicCatalog; server: ServerConfig; brokers: Brokers },
 ): void {
-  const nodeId = server['node.id']
-
   registry.registerSimple({
     api: DescribeTopicPartitions,
     versions: [0, 0],
@@ -61,16 +60,10 @@ export function registerDescribeTopicPartitions(
       name,
       topicId: topic.id,
       isInternal: topic.isInternal,
-      partitions: topic.partitions.slice(first, end).map(({ index }) => ({
-        errorCode: ErrorCode.NONE,
-        partitionIndex: index,
-        leaderId: nodeId,
-        leaderEpoch,
-        replicaNodes: [nodeId],
-        isrNodes: [nodeId],
+      partitions: topic.partitions.slice(first, end).map((partition) => ({
+        ...describePartition(partition, brokers),
         eligibleLeaderReplicas: [],
         lastKnownElr: [],
-        offlineReplicas: [],
       })),
       topicAuthorizedOperations: topicOperations,
     }

@@ -1,7 +1,7 @@
 import type { Clock, Random, Timers } from '@millrace/std'
-import type { BrokerAddress } from '../net/broker-address.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
@@ -17,6 +17,8 @@ import { registerDescribeGroups } from './describe-groups.ts'
 import { registerDescribeProducers } from './describe-producers.ts'
 import { registerDescribeTransactions } from './describe-transactions.ts'
 import { registerEndTxn } from './end-txn.ts'
+import { routeToCoordinators } from './coordinator-routing.ts'
+import { Coordinators } from './coordinators.ts'
 import { registerFetch } from './fetch.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { registerFindCoordinator } from './find-coordinator.ts'
@@ -45,8 +47,7 @@ import { registerWriteTxnMarkers } from './write-txn-markers.ts'
 export interface HandlerServices {
   readonly server: ServerConfig
   readonly clusterId: string
-  /** Known once the broker listens. */
-  readonly address: () => BrokerAddress
+  readonly brokers: Brokers
   readonly topics: TopicCatalog
   readonly metadata: MetadataManager
   readonly loggers: BrokerLoggers
@@ -64,18 +65,25 @@ export interface HandlerServices {
 
 /** All APIs that the broker serves. */
 export function registerHandlers(services: HandlerServices): HandlerRegistry {
-  const { server, clusterId, address, topics, metadata, groups, transactions, clock, networkTimers, random, pool } =
+  const { server, clusterId, brokers, topics, metadata, groups, transactions, clock, networkTimers, random, pool } =
     services
   const registry = new HandlerRegistry()
-  registerProduce(registry, { topics, transactions, server })
+  registerProduce(registry, { topics, transactions, server, brokers })
   const slots = server['max.incremental.fetch.session.cache.slots']
   const sessions = new FetchSessions({ slots, clock, random })
-  registerFetch(registry, sessions, { topics, timers: networkTimers, pool, maxBytes: server['fetch.max.bytes'] })
+  registerFetch(registry, sessions, {
+    topics,
+    brokers,
+    timers: networkTimers,
+    pool,
+    maxBytes: server['fetch.max.bytes'],
+  })
   registerListOffsets(registry, topics)
-  registerMetadata(registry, { topics, metadata, server, clusterId, address })
+  registerMetadata(registry, { topics, metadata, server, clusterId, brokers })
   registerOffsetCommit(registry, groups, topics)
   registerOffsetFetch(registry, groups, topics)
-  registerFindCoordinator(registry, groups, transactions, address)
+  const coordinators = new Coordinators(brokers, topics)
+  registerFindCoordinator(registry, groups, transactions, coordinators)
   registerJoinGroup(registry, groups)
   registerHeartbeat(registry, groups)
   registerLeaveGroup(registry, groups)
@@ -98,5 +106,6 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerDescribeTransactions(registry, transactions)
   registerListTransactions(registry, transactions)
   registerAdminHandlers(registry, services)
+  if (brokers.ids.length > 1) routeToCoordinators(registry, coordinators)
   return registry
 }

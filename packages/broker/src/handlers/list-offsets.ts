@@ -4,9 +4,9 @@
  * is told of nothing at or after the last stable offset (KIP-98): that is its latest.
  */
 import { ErrorCode, ListOffsets } from '@millrace/kafka'
-import { leaderEpoch } from '../metadata/partition.ts'
+import type { Partition } from '../metadata/partition.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
-import { epochError } from './epoch-error.ts'
+import { leaderError } from './leader-error.ts'
 import { duplicates } from './duplicates.ts'
 import type { HandlerRegistry } from './registry.ts'
 
@@ -21,12 +21,18 @@ const specialTimestampsFrom: Readonly<Record<number, number>> = {
 }
 
 const readCommitted = 1
+const latest = -1
+
+/** A leader's epoch begins where the log ended, whether or not anything was written in it. */
+function epochOf(partition: Partition, timestamp: number, found: number): number {
+  return timestamp === latest ? partition.leaderEpoch : Math.max(found, 0)
+}
 
 export function registerListOffsets(registry: HandlerRegistry, topics: TopicCatalog): void {
   registry.registerSimple({
     api: ListOffsets,
     versions: [1, 11],
-    handle: (request, { version }) => ({
+    handle: (request, { version, client }) => ({
       topics: request.topics.map(({ name, partitions }) => {
         const isolation = request.isolationLevel === readCommitted ? 'read_committed' : 'read_uncommitted'
         const twice = duplicates(partitions.map(({ partitionIndex }) => String(partitionIndex)))
@@ -39,7 +45,7 @@ export function registerListOffsets(registry: HandlerRegistry, topics: TopicCata
             if (twice.has(String(partitionIndex))) return { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
             const partition = topics.partition(name, partitionIndex)
             if (!partition) return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
-            const fenced = epochError(currentLeaderEpoch)
+            const fenced = leaderError(partition, client.nodeId, currentLeaderEpoch)
             if (fenced !== ErrorCode.NONE) return { partitionIndex, errorCode: fenced }
             if (version < (specialTimestampsFrom[timestamp] ?? (timestamp < 0 ? Number.POSITIVE_INFINITY : 0))) {
               return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION }
@@ -50,7 +56,7 @@ export function registerListOffsets(registry: HandlerRegistry, topics: TopicCata
               errorCode: found.errorCode,
               timestamp: found.timestamp,
               offset: found.offset,
-              leaderEpoch: found.offset < 0 || version < 4 ? -1 : Math.max(found.leaderEpoch, leaderEpoch),
+              leaderEpoch: found.offset < 0 || version < 4 ? -1 : epochOf(partition, timestamp, found.leaderEpoch),
             }
           }),
         }

@@ -1,18 +1,18 @@
 /**
- * Metadata (3): the broker, and topics with their partitions.
+ * Metadata (3): the brokers, and topics with their partitions.
  *
  * `topics` null asks for all (in version 0 an empty list does). From version 12 on topics may be asked for by id (KIP-516).
  * An unknown topic is created when the client and `auto.create.topics.enable` allow it; the answer then has it already.
  */
 import { ErrorCode, Metadata, type MetadataRequest } from '@millrace/kafka'
 import { uuidToString } from '@millrace/std'
-import type { BrokerAddress } from '../net/broker-address.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
-import { leaderEpoch } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
 import { isCommandError } from '../metadata/topic-commands.ts'
 import { topicNameProblem } from '../metadata/topic-name.ts'
+import { describePartition } from './partition-description.ts'
 import { clusterOperations, operationsNotAsked, topicOperations } from './authorized-operations.ts'
 import { type HandlerRegistry, RequestError } from './registry.ts'
 
@@ -21,7 +21,7 @@ export interface MetadataHandlerOptions {
   readonly metadata: MetadataManager
   readonly server: ServerConfig
   readonly clusterId: string
-  readonly address: () => BrokerAddress
+  readonly brokers: Brokers
 }
 
 type TopicRequest = NonNullable<MetadataRequest['topics']>[number]
@@ -42,8 +42,7 @@ function distinct(topics: readonly TopicRequest[]): readonly TopicRequest[] {
 }
 
 export function registerMetadata(registry: HandlerRegistry, options: MetadataHandlerOptions): void {
-  const { topics, metadata, server, clusterId, address } = options
-  const nodeId = server['node.id']
+  const { topics, metadata, server, clusterId, brokers } = options
 
   registry.registerSimple({
     api: Metadata,
@@ -77,9 +76,9 @@ export function registerMetadata(registry: HandlerRegistry, options: MetadataHan
   function answer(asked: readonly TopicRequest[] | null, request: MetadataRequest, version: number) {
     const operations = request.includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked
     return {
-      brokers: [address()],
+      brokers: brokers.addresses(),
       clusterId,
-      controllerId: nodeId,
+      controllerId: brokers.controllerId,
       topics: asked
         ? asked.map((each) => describeAsked(each, version, operations))
         : [...topics.all()].map((topic) => describe(topic, operations)),
@@ -104,14 +103,7 @@ export function registerMetadata(registry: HandlerRegistry, options: MetadataHan
       name: topic.name,
       topicId: topic.id,
       isInternal: topic.isInternal,
-      partitions: topic.partitions.map((_, partitionIndex) => ({
-        partitionIndex,
-        leaderId: nodeId,
-        leaderEpoch,
-        replicaNodes: [nodeId],
-        isrNodes: [nodeId],
-        offlineReplicas: [],
-      })),
+      partitions: topic.partitions.map((partition) => describePartition(partition, brokers)),
       topicAuthorizedOperations,
     }
   }

@@ -23,11 +23,11 @@ import {
   type ResponseInputOf,
   TxnOffsetCommit,
 } from '@millrace/kafka'
-import type { ResponseStream } from '../net/response.ts'
-import type { Client, Exchange, Registration } from './registry.ts'
+import { RespondingExchange } from './responding-exchange.ts'
+import type { Exchange, Registration } from './registry.ts'
 
 /** The fields in which a request lists its parts, and its answer theirs. */
-interface Parts {
+export interface Parts {
   readonly request: string
   readonly response: string
 }
@@ -85,7 +85,7 @@ export function refuseTopics(
 }
 
 /** Serves the parts of a request that `refuse` finds nothing against. */
-function serveParts(
+export function serveParts(
   registration: Registration,
   request: RequestOf<Api>,
   exchange: Exchange,
@@ -99,7 +99,9 @@ function serveParts(
   const refused = [...byError].flatMap(([errorCode, some]) =>
     listIn(registration.errorResponse(onlyWith(some), errorCode, exchange.version), parts.response),
   )
-  const merging = new MergingExchange(exchange, parts.response, refused)
+  const withRefused = (body: ResponseInputOf<Api>) =>
+    ({ ...body, [parts.response]: [...listIn(body, parts.response), ...refused] }) as ResponseInputOf<Api>
+  const merging = new RespondingExchange(exchange, withRefused)
   if (registration.api.key === Fetch.key) {
     // The rest has nothing new for now: to be told of an error, a client is not left waiting.
     const rest = registration.errorResponse(onlyWith(served), ErrorCode.NONE, exchange.version)
@@ -111,7 +113,8 @@ function serveParts(
   } else merging.respond(registration.errorResponse(onlyWith([]), ErrorCode.NONE, exchange.version))
 }
 
-function partsOf(fields: readonly Parts[] | undefined, request: RequestOf<Api>) {
+/** The first list of the request that has something in it. */
+export function partsOf(fields: readonly Parts[] | undefined, request: RequestOf<Api>) {
   for (const parts of fields ?? []) {
     const items = (request as Fields)[parts.request]
     if (Array.isArray(items) && items.length > 0) return { parts, items: items as readonly unknown[] }
@@ -127,48 +130,4 @@ function topicName(part: unknown, nameOf: NameOf): string {
 
 function listIn(body: ResponseInputOf<Api>, field: string): readonly unknown[] {
   return (body as Fields)[field] as readonly unknown[]
-}
-
-/** Adds what was refused to the answer of what was served. */
-class MergingExchange implements Exchange {
-  readonly version: number
-  readonly correlationId: number
-  readonly clientId: string | null
-  readonly client: Client
-  readonly frame: Uint8Array
-  readonly #exchange: Exchange
-  readonly #field: string
-  readonly #refused: readonly unknown[]
-
-  constructor(exchange: Exchange, field: string, refused: readonly unknown[]) {
-    this.version = exchange.version
-    this.correlationId = exchange.correlationId
-    this.clientId = exchange.clientId
-    this.client = exchange.client
-    this.frame = exchange.frame
-    this.#exchange = exchange
-    this.#field = field
-    this.#refused = refused
-  }
-
-  respond(body: ResponseInputOf<Api>): void {
-    const all = [...listIn(body, this.#field), ...this.#refused]
-    this.#exchange.respond({ ...body, [this.#field]: all } as ResponseInputOf<Api>)
-  }
-
-  stream(stream: ResponseStream): void {
-    this.#exchange.stream(stream)
-  }
-
-  skip(): void {
-    this.#exchange.skip()
-  }
-
-  abort(reason: string): void {
-    this.#exchange.abort(reason)
-  }
-
-  fail(cause: unknown): void {
-    this.#exchange.fail(cause)
-  }
 }

@@ -1,16 +1,19 @@
 import { encodeResponse, ErrorCode, Fetch, type FetchRequest, type FetchResponseInput } from '@millrace/kafka'
 import { type TimerHandle, type Timers, uuidToString } from '@millrace/std'
 import type { Isolation } from '../log/log-reader.ts'
-import type { PartitionWatcher } from '../metadata/partition.ts'
+import type { Brokers } from '../metadata/brokers.ts'
+import type { Partition, PartitionWatcher } from '../metadata/partition.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
 import type { ResponseStream } from '../net/response.ts'
-import { epochError } from './epoch-error.ts'
+import { leaderError } from './leader-error.ts'
 import type { FetchContext, FetchTarget } from './fetch-session.ts'
+import { endpointsOf, leaderOf } from './new-leader.ts'
 import type { Exchange } from './registry.ts'
 
 export interface FetchServices {
   readonly topics: TopicCatalog
+  readonly brokers: Brokers
   readonly timers: Timers
   /** Where the memory for records comes from. */
   readonly pool: BufferPool
@@ -39,6 +42,8 @@ const maxAnswerBytes = 8_388_608
 const maxHeldBytes = 67_108_864
 const leastAnswerBytes = 65_536
 const firstIdVersion = 13
+/** From this version on answers name the new leader. */
+const newLeaderFrom = 16
 const readCommitted = 1
 
 /** A fetch that waits for enough bytes, then for the socket: its answer is read from the log when it can be sent. */
@@ -109,9 +114,12 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     const { maxWaitMs, minBytes } = this.#request
     const { targets } = this.#context
     if (maxWaitMs <= 0 || minBytes <= 0 || targets.length === 0) return true
+    const { nodeId } = this.#exchange.client
     let bytes = 0
     for (const { partition, offset, currentLeaderEpoch } of targets) {
-      if (!partition || partition.isDeleted || epochError(currentLeaderEpoch) !== ErrorCode.NONE) return true
+      if (!partition || partition.isDeleted || leaderError(partition, nodeId, currentLeaderEpoch) !== ErrorCode.NONE) {
+        return true
+      }
       const { log } = partition
       // One that takes no more writes can still be read; at its end a fetch waits, or its client would ask without a pause.
       if (offset < log.logStartOffset || offset > log.endOffset || log.state === 'closed') return true
@@ -141,6 +149,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     const byId = this.#exchange.version >= firstIdVersion
     const topics = new Map<string, { topic: string; topicId: Uint8Array; partitions: PartitionAnswer[] }>()
     const withRecords: FetchTarget[] = []
+    const newLeaders = new Set<number>()
     let left = Math.min(this.#request.maxBytes, this.#services.maxBytes, this.#memoryBound())
     for (const target of targets) {
       const { abortedTransactions, errorCode, records, size } = this.#read(target, left, withRecords.length === 0)
@@ -171,18 +180,31 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
         logStartOffset,
         abortedTransactions,
         records,
+        ...this.#newLeader(errorCode, target.partition, newLeaders),
       })
     }
     this.#context.answered(withRecords)
     const { version, correlationId } = this.#exchange
-    return encodeResponse(Fetch, version, correlationId, { sessionId, responses: [...topics.values()] })
+    return encodeResponse(Fetch, version, correlationId, {
+      sessionId,
+      responses: [...topics.values()],
+      ...(newLeaders.size > 0 && { nodeEndpoints: endpointsOf(newLeaders, this.#services.brokers) }),
+    })
+  }
+
+  /** Who has come to the wrong broker, or knows an old leader, is told the right one (KIP-951). */
+  #newLeader(errorCode: number, partition: Partition | undefined, newLeaders: Set<number>) {
+    if (errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER && errorCode !== ErrorCode.FENCED_LEADER_EPOCH) return undefined
+    if (!partition || this.#exchange.version < newLeaderFrom) return undefined
+    newLeaders.add(partition.leaderId)
+    return { currentLeader: leaderOf(partition) }
   }
 
   #read(target: FetchTarget, left: number, isFirst: boolean): Read {
     const { partition, offset, maxBytes, currentLeaderEpoch } = target
     // As Kafka: an error that was found before the log was asked comes with an empty list.
     if (!partition || partition.isDeleted) return failed(this.#unknown(target), [])
-    const fenced = epochError(currentLeaderEpoch)
+    const fenced = leaderError(partition, this.#exchange.client.nodeId, currentLeaderEpoch)
     if (fenced !== ErrorCode.NONE) return failed(fenced, null)
     const { abortedTransactions, errorCode, parts, size } = partition.log.read(
       offset,

@@ -1,6 +1,6 @@
 import { assert } from '@millrace/std'
 import { BatchRun } from '../log/batch-run.ts'
-import { leaderEpoch, type Partition } from '../metadata/partition.ts'
+import type { Partition } from '../metadata/partition.ts'
 import type { Client } from './registry.ts'
 
 /** For this many partitions a connection keeps the memory for its next read. */
@@ -88,7 +88,10 @@ export class ProduceBatcher {
     const all = [...this.#byPartition]
     this.#byPartition.clear()
     for (const [partition, gathered] of all) {
-      partition.log.appendRun(gathered.run, { leaderEpoch, transactionVersion: gathered.transactionVersion })
+      partition.log.appendRun(gathered.run, {
+        leaderEpoch: partition.leaderEpoch,
+        transactionVersion: gathered.transactionVersion,
+      })
       gathered.tell()
       gathered.clear()
       if (this.#idle.length < maxIdle) this.#idle.push(gathered)

@@ -38,6 +38,7 @@ const accepted: AppendResult = {
 export class RepeatedProduces implements RepeatedRequests {
   readonly #request: ProduceRequest
   readonly #version: number
+  readonly #nodeId: number
   readonly #partition: Partition
   readonly #batcher: ProduceBatcher
   readonly #gate: TransactionGate
@@ -53,15 +54,17 @@ export class RepeatedProduces implements RepeatedRequests {
     source: {
       frame: Uint8Array
       version: number
+      nodeId: number
       partition: Partition
       batcher: ProduceBatcher
       gate: TransactionGate
     },
   ) {
-    const { frame, version, partition, batcher, gate } = source
+    const { frame, version, nodeId, partition, batcher, gate } = source
     const records = recordsOf(request)
     this.#request = request
     this.#version = version
+    this.#nodeId = nodeId
     this.#partition = partition
     this.#batcher = batcher
     this.#gate = gate
@@ -75,7 +78,7 @@ export class RepeatedProduces implements RepeatedRequests {
   }
 
   take(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): boolean {
-    if (this.#partition.isDeleted) return false
+    if (this.#partition.isDeleted || this.#partition.leaderId !== this.#nodeId) return false
     const recordsStart = this.#recordsStart(bytes, start, end)
     if (recordsStart < 0) return false
     const recordsEnd = end - this.#suffix.byteLength

@@ -25,13 +25,18 @@ import {
 } from '@millrace/kafka'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { BatchRun } from '../log/batch-run.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import type { Partition } from '../metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import { endpointsOf, leaderOf } from './new-leader.ts'
 import { ProduceBatcher } from './produce-batcher.ts'
 import { RepeatedProduces, recordErrorsOf } from './produce-run.ts'
 import { type Client, type Exchange, type HandlerRegistry, RequestError } from './registry.ts'
 import { addsPartitionsFrom, type GatedTarget, TransactionGate, transactionVersionOf } from './transaction-gate.ts'
+
+/** From this version on answers name the new leader. */
+const newLeaderFrom = 10
 
 type TopicData = ProduceRequest['topicData'][number]
 type PartitionAnswer = ProduceResponseInput['responses'][number]['partitionResponses'][number]
@@ -40,6 +45,7 @@ export interface ProduceServices {
   readonly topics: TopicCatalog
   readonly transactions: TransactionCoordinator
   readonly server: ServerConfig
+  readonly brokers: Brokers
 }
 
 /** What the produce requests of one connection share. */
@@ -122,6 +128,7 @@ class PendingProduce {
   readonly #connection: Connection
   readonly #responses: ProduceResponseInput['responses'][number][] = []
   readonly #held: Held[] = []
+  readonly #newLeaders = new Set<number>()
   /** One more than the partitions that wait, until all were begun. */
   #open = 1
 
@@ -161,7 +168,7 @@ class PendingProduce {
     if (this.#open !== 2 || !this.acknowledges || this.#responses.length !== 1) return
     if (first?.partitionResponses.length !== 1 || !(answer instanceof PartitionAppend)) return
     const { client, frame, version } = this.#exchange
-    const source = { frame, version, partition: answer.partition, ...this.#connection }
+    const source = { frame, version, nodeId: client.nodeId, partition: answer.partition, ...this.#connection }
     client.expectRepeats(new RepeatedProduces(this.#request, source))
   }
 
@@ -185,12 +192,20 @@ class PendingProduce {
   done(): void {
     this.#open--
     if (this.#open > 0) return
-    if (this.acknowledges) this.#exchange.respond({ responses: this.#responses })
+    if (this.acknowledges) this.#respond()
     else this.#endUnacknowledged()
   }
 
   failed(cause: unknown): void {
     this.#exchange.fail(cause)
+  }
+
+  #respond(): void {
+    if (this.#newLeaders.size === 0) this.#exchange.respond({ responses: this.#responses })
+    else {
+      const nodeEndpoints = endpointsOf(this.#newLeaders, this.#services.brokers)
+      this.#exchange.respond({ responses: this.#responses, nodeEndpoints })
+    }
   }
 
   /** Who wants no answer learns of a failure by the end of its connection, and looks for new metadata (as in Kafka). */
@@ -210,9 +225,10 @@ class PendingProduce {
     const answers: PartitionAnswer[] = []
     for (const { index, records } of partitionData) {
       const partition = topic?.partitions[index]
-      const problem = partition ? refusal(partition, records) : unknownTopic(byId && !topic)
+      const problem = partition ? this.#refusal(partition, records) : unknownTopic(byId && !topic)
       if (problem || !partition || !records) {
-        answers.push({ index, errorCode: problem ?? ErrorCode.NONE, baseOffset: -1 })
+        const errorCode = problem ?? ErrorCode.NONE
+        answers.push({ index, errorCode, baseOffset: -1, ...this.#newLeader(errorCode, partition) })
         continue
       }
       const append = new PartitionAppend(this, partition, index)
@@ -224,18 +240,27 @@ class PendingProduce {
     return answers
   }
 
+  #refusal(partition: Partition, records: Uint8Array | null): number | undefined {
+    if (partition.isDeleted) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (partition.topic.isInternal) return ErrorCode.INVALID_TOPIC_EXCEPTION
+    if (partition.leaderId !== this.#exchange.client.nodeId) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    return records === null || records.byteLength === 0 ? ErrorCode.INVALID_RECORD : undefined
+  }
+
+  /** Who has come to the wrong broker is told the right one (KIP-951). */
+  #newLeader(errorCode: number, partition: Partition | undefined) {
+    if (errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER || !partition) return undefined
+    if (this.#exchange.version < newLeaderFrom) return undefined
+    this.#newLeaders.add(partition.leaderId)
+    return { currentLeader: leaderOf(partition) }
+  }
+
   #mustWait(partition: Partition, records: Uint8Array): boolean {
     if (!isOfTransaction(records)) return false
     const isVerified = this.#services.server['transaction.partition.verification.enable']
     if (!isVerified && this.#exchange.version < addsPartitionsFrom) return false
     return !this.#connection.gate.isOpenFor(partition, producerId(records, 0), producerEpoch(records, 0))
   }
-}
-
-function refusal(partition: Partition, records: Uint8Array | null): number | undefined {
-  if (partition.isDeleted) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-  if (partition.topic.isInternal) return ErrorCode.INVALID_TOPIC_EXCEPTION
-  return records === null || records.byteLength === 0 ? ErrorCode.INVALID_RECORD : undefined
 }
 
 function unknownTopic(byId: boolean): number {

@@ -3,7 +3,7 @@ import { copyBytes } from '@millrace/std'
 import { JournalError } from '../journal/journal.ts'
 import { CoordinatorUnavailableError } from '../journal/state-runner.ts'
 import { BatchRun } from '../log/batch-run.ts'
-import { leaderEpoch, type Partition } from '../metadata/partition.ts'
+import type { Partition } from '../metadata/partition.ts'
 import type { TransactionError } from '../transactions/transaction-decision.ts'
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
 import type { TopicPartition } from '../transactions/topic-partitions.ts'
@@ -123,6 +123,7 @@ export class TransactionGate {
     run.reset(records)
     run.add(0, records.byteLength)
     try {
+      const { leaderEpoch } = partition
       partition.log.appendRun(run, { leaderEpoch, transactionVersion: transactionVersionOf(version) })
     } catch (cause) {
       return target.failed(cause)

@@ -10,6 +10,8 @@ export interface TopicImage {
   readonly name: string
   readonly id: Uint8Array
   partitions: number
+  /** By partition. */
+  readonly replicas: (readonly number[])[]
   /** Its own configuration, by property name. */
   readonly configs: Map<string, string>
 }
@@ -52,7 +54,7 @@ export class ClusterImage {
     switch (record.kind) {
       case 'TopicRecord': {
         const { name, topicId } = record.value
-        const topic = { name, id: topicId, partitions: 0, configs: new Map<string, string>() }
+        const topic = { name, id: topicId, partitions: 0, replicas: [], configs: new Map<string, string>() }
         this.topics.set(name, topic)
         this.#byId.set(uuidToString(topicId), topic)
         this.#byCollidingName.set(collidingName(name), name)
@@ -62,7 +64,9 @@ export class ClusterImage {
       case 'PartitionRecord': {
         const topic = this.topicById(record.value.topicId)
         if (!topic) return
-        topic.partitions = Math.max(topic.partitions, record.value.partitionId + 1)
+        const { partitionId, replicas } = record.value
+        topic.partitions = Math.max(topic.partitions, partitionId + 1)
+        topic.replicas[partitionId] = sameAs(topic.replicas[partitionId - 1], replicas)
         changes.topics.add(topic.name)
         return
       }
@@ -106,7 +110,7 @@ export class ClusterImage {
   *snapshot(nodeId: number): Generator<MetadataRecordInput> {
     for (const [name, level] of this.features) yield featureRecord(name, level)
     for (const topic of this.topics.values()) {
-      yield* topicRecords(topic, nodeId)
+      yield* topicRecords(topic)
     }
     for (const { type, name, configs } of this.configs.all()) {
       for (const [key, value] of configs) yield configRecord(type, name, key, value)
@@ -130,28 +134,29 @@ export function configRecord(
 }
 
 /** The records that create a topic. */
-export function* topicRecords(
-  { name, id, partitions, configs }: TopicImage,
-  nodeId: number,
-): Generator<MetadataRecordInput> {
+export function* topicRecords({ name, id, replicas, configs }: TopicImage): Generator<MetadataRecordInput> {
   yield { kind: 'TopicRecord', value: { name, topicId: id } }
   for (const [key, value] of configs) {
     yield configRecord(resourceTypes.topic, name, key, value)
   }
-  for (let partition = 0; partition < partitions; partition++) yield partitionRecord(id, partition, nodeId)
+  for (const [partition, brokers] of replicas.entries()) yield partitionRecord(id, partition, brokers)
 }
 
-export function partitionRecord(topicId: Uint8Array, partitionId: number, nodeId: number): MetadataRecordInput {
+export function partitionRecord(
+  topicId: Uint8Array,
+  partitionId: number,
+  replicas: readonly number[],
+): MetadataRecordInput {
   return {
     kind: 'PartitionRecord',
     value: {
       partitionId,
       topicId,
-      replicas: [nodeId],
-      isr: [nodeId],
+      replicas,
+      isr: replicas,
       removingReplicas: [],
       addingReplicas: [],
-      leader: nodeId,
+      leader: replicas[0] ?? -1,
       leaderEpoch: 0,
       partitionEpoch: 0,
     },
@@ -160,4 +165,9 @@ export function partitionRecord(topicId: Uint8Array, partitionId: number, nodeId
 
 export function producerIdsRecord(brokerId: number, nextProducerId: number): MetadataRecordInput {
   return { kind: 'ProducerIdsRecord', value: { brokerId, nextProducerId } }
+}
+
+/** Partitions with the same replicas share one list of them: there can be very many. */
+function sameAs(before: readonly number[] | undefined, replicas: readonly number[]): readonly number[] {
+  return before?.length === replicas.length && before.every((id, i) => id === replicas[i]) ? before : replicas
 }

@@ -7,6 +7,9 @@ import type { Topic, TopicCatalog } from './topic-catalog.ts'
 import { isCommandError } from './topic-commands.ts'
 import { offsetsTopicName, transactionsTopicName } from './topic-name.ts'
 
+/** Kafka's own default for these topics. */
+const maxReplicas = 3
+
 /** What the topics of the coordinators are made and opened with. */
 export interface CoordinatorTopics {
   readonly metadata: MetadataManager
@@ -43,7 +46,7 @@ async function openJournals(
       {
         name,
         numPartitions: partitions,
-        replicationFactor: 1,
+        replicationFactor: Math.min(maxReplicas, metadata.brokers.ids.length),
         assignments: [],
         configs: [
           { name: 'cleanup.policy', value: 'compact' },

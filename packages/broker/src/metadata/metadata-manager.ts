@@ -9,13 +9,21 @@ import { type ServerConfig, setDynamicConfig } from '../config/server-config.ts'
 import type { Logger } from '../logger.ts'
 import { type Journal, JournalError, type JournalRecord } from '../journal/journal.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { Brokers } from './brokers.ts'
 import { ClusterImage, partitionRecord, producerIdsRecord, type TopicImage, topicRecords } from './cluster-image.ts'
 import { type ConfigChange, planConfigChange } from './config-commands.ts'
 import { bootstrapRecords, type FeatureUpdate, planFeatureUpdates } from './feature-commands.ts'
 import { type FeatureName, metadataVersionFeature } from './features.ts'
 import { MetadataChanges } from './metadata-changes.ts'
 import { resourceTypes } from './resource-configs.ts'
-import { type CommandError, isCommandError, type NewTopic, planGrowth, planTopic } from './topic-commands.ts'
+import {
+  type CommandError,
+  type Growth,
+  isCommandError,
+  type NewTopic,
+  planGrowth,
+  planTopic,
+} from './topic-commands.ts'
 import { collidingName } from './topic-name.ts'
 
 /** Producer ids are handed out from blocks of this size: one durable write per block. */
@@ -26,6 +34,7 @@ export interface MetadataManagerOptions {
   /** The log that the journal writes to. */
   readonly log: PartitionLog
   readonly server: ServerConfig
+  readonly brokers: Brokers
   readonly random: Random
   /** The image has changed: brings the open logs in line with it. Commands wait for it. */
   readonly apply: (image: ClusterImage, changes: MetadataChanges) => Promise<void>
@@ -65,6 +74,10 @@ export class MetadataManager {
 
   constructor(options: MetadataManagerOptions) {
     this.#options = options
+  }
+
+  get brokers(): Brokers {
+    return this.#options.brokers
   }
 
   /** Brings the image to what the journal says. */
@@ -137,18 +150,18 @@ export class MetadataManager {
     topics: readonly NewTopic[],
     { validateOnly }: { validateOnly: boolean },
   ): Step<(TopicImage | CommandError)[]> {
-    const { server, random } = this.#options
+    const { server, random, brokers } = this.#options
     const planned = new Map<string, string>()
     const records: MetadataRecordInput[] = []
     const result: (TopicImage | CommandError)[] = []
     let partitions = 0
     for (const topic of topics) {
-      const plan = planTopic(this.image, topic, { server, random, planned })
+      const plan = planTopic(this.image, topic, { server, random, planned, brokers: brokers.ids })
       if (!isCommandError(plan)) {
         partitions += plan.partitions
         if (result.length > 0 && partitions > partitionsPerWrite) break
         planned.set(collidingName(plan.name), plan.name)
-        if (!validateOnly) records.push(...topicRecords(plan, server['node.id']))
+        if (!validateOnly) records.push(...topicRecords(plan))
       }
       result.push(plan)
     }
@@ -190,18 +203,17 @@ export class MetadataManager {
   }
 
   /** Raises the number of partitions. Undefined when that is done (or would be), otherwise why not. */
-  growTopic(
-    growth: { name: string; count: number; assignments: readonly { brokerIds: readonly number[] }[] | null },
-    options: { validateOnly: boolean },
-  ): Promise<CommandError | undefined> {
-    const nodeId = this.#options.server['node.id']
+  growTopic(growth: Growth, options: { validateOnly: boolean }): Promise<CommandError | undefined> {
+    const { brokers } = this.#options
     return this.#run(() => {
       const topic = this.image.topics.get(growth.name)
-      const planned = planGrowth(topic, growth.name, growth.count, growth.assignments, nodeId)
+      const planned = planGrowth(topic, growth, brokers.ids)
       if (isCommandError(planned)) return { records: [], result: planned }
       const records: MetadataRecordInput[] = []
       if (topic && !options.validateOnly) {
-        for (let i = topic.partitions; i < planned.partitions; i++) records.push(partitionRecord(topic.id, i, nodeId))
+        for (const [i, replicas] of planned.entries()) {
+          records.push(partitionRecord(topic.id, topic.partitions + i, replicas))
+        }
       }
       return { records, result: undefined }
     })

@@ -1,27 +1,54 @@
+import type { EpochEndOffset } from '../log/leader-epochs.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { Placement } from './brokers.ts'
 import type { Topic } from './topic-catalog.ts'
 
-/** Wants to know when consumers can see more of a partition, or when it goes away. */
+/** Wants to know when consumers can see more of a partition, or when it goes away, to another broker or for good. */
 export interface PartitionWatcher {
   partitionChanged(partition: Partition): void
 }
-
-/** The leader of every partition is this broker, since its first day. */
-export const leaderEpoch = 0
 
 /** One partition of a topic with its open log, and the fetches that wait for more. */
 export class Partition {
   readonly topic: Topic
   readonly index: number
   readonly log: PartitionLog
+  /** The brokers that have it. The first should lead. */
+  readonly replicas: readonly number[]
+  /** Those of them that are up to date. */
+  isr: readonly number[]
+  /** The broker to read from and write to; -1 when none can be. */
+  leaderId: number
+  /** How often the leader has changed (KIP-320). */
+  leaderEpoch: number
   readonly #watchers = new Set<PartitionWatcher>()
   /** The topic was deleted. */
   isDeleted = false
 
-  constructor(topic: Topic, index: number, log: PartitionLog) {
+  constructor(topic: Topic, index: number, log: PartitionLog, { replicas, isr }: Placement) {
     this.topic = topic
     this.index = index
     this.log = log
+    this.replicas = replicas
+    this.isr = isr
+    this.leaderId = isr[0] ?? -1
+    this.leaderEpoch = Math.max(0, log.leaderEpochs.at(-1)?.epoch ?? 0)
+  }
+
+  /** Where a leader epoch ended (KIP-320); that of the present leader ends where the log does. */
+  endOffsetForEpoch(epoch: number): EpochEndOffset {
+    const { log, leaderEpoch } = this
+    if (epoch === leaderEpoch) return { epoch, endOffset: log.endOffset }
+    // Nothing was written in epochs that the log does not know.
+    return log.endOffsetForEpoch(epoch < leaderEpoch ? Math.min(epoch, log.leaderEpochs.at(-1)?.epoch ?? -1) : epoch)
+  }
+
+  /** Another broker leads from now on, in the next epoch; -1: none. Who waits for more at the one before is told. */
+  lead(id: number): void {
+    if (id === this.leaderId) return
+    this.leaderId = id
+    this.leaderEpoch++
+    this.changed()
   }
 
   watch(watcher: PartitionWatcher): void {
@@ -32,7 +59,7 @@ export class Partition {
     this.#watchers.delete(watcher)
   }
 
-  /** The high watermark has moved, or the partition is deleted. */
+  /** The high watermark has moved, or the leader; or the partition is deleted. */
   changed(): void {
     if (this.#watchers.size === 0) return
     for (const watcher of [...this.#watchers]) watcher.partitionChanged(this)

@@ -3,6 +3,7 @@ import { resolveTopicConfig, type TopicConfig } from '../config/topic-config.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { Brokers } from './brokers.ts'
 import type { ClusterImage, TopicImage } from './cluster-image.ts'
 import type { MetadataChanges } from './metadata-changes.ts'
 import { Partition } from './partition.ts'
@@ -14,10 +15,15 @@ export class TopicLogs {
   readonly #logs: LogManager
   readonly #catalog: TopicCatalog
   readonly #server: ServerConfig
+  readonly #brokers: Brokers
   readonly #byLog = new Map<PartitionLog, Partition>()
 
-  constructor(logs: LogManager, catalog: TopicCatalog, server: ServerConfig) {
+  constructor(
+    logs: LogManager,
+    { catalog, server, brokers }: { catalog: TopicCatalog; server: ServerConfig; brokers: Brokers },
+  ) {
     this.#logs = logs
+    this.#brokers = brokers
     this.#catalog = catalog
     this.#server = server
   }
@@ -81,7 +87,7 @@ export class TopicLogs {
     const logs = present.length === wanted.length ? present : await this.#logs.createPartitions(wanted)
     for (const [i, log] of logs.entries()) {
       log.config = config
-      const partition = new Partition(topic, first + i, log)
+      const partition = new Partition(topic, first + i, log, this.#brokers.placement(image.replicas[first + i]))
       topic.partitions.push(partition)
       this.#byLog.set(log, partition)
     }

@@ -89,6 +89,14 @@ export class SocketServer {
     await listenerClosed
   }
 
+  /** Ends all at once; answers that were not sent are lost. */
+  async cut(): Promise<void> {
+    this.stopRequests()
+    const listenerClosed = this.#listener?.close()
+    for (const connection of [...this.#connections.keys()]) connection.close()
+    await listenerClosed
+  }
+
   #accept(connection: Connection): ConnectionHandler {
     const client = new ClientConnection(
       connection,

@@ -6,7 +6,7 @@ import type { PartitionLog } from '../../src/log/index.ts'
 import type { TopicCatalog } from '../../src/metadata/topic-catalog.ts'
 import { makeBatch, openLog, start } from '../log/fixture.ts'
 
-type Handle = (request: ListOffsetsRequest, context: { version: number }) => Answer
+type Handle = (request: ListOffsetsRequest, context: { version: number; client: { nodeId: number } }) => Answer
 interface Answer {
   readonly topics: readonly {
     readonly partitions: readonly { errorCode: number; offset?: number; timestamp?: number }[]
@@ -17,7 +17,7 @@ interface Answer {
 function ask(log: PartitionLog, timestamp: number, isolationLevel: number) {
   let handle: Handle | undefined
   const registry = { registerSimple: (handler: { handle: Handle }) => void (handle = handler.handle) }
-  const topics = { partition: () => ({ log }) }
+  const topics = { partition: () => ({ log, leaderId: 1, leaderEpoch: 0 }) }
   registerListOffsets(registry as unknown as HandlerRegistry, topics as unknown as TopicCatalog)
   const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp }]
   const request = {
@@ -25,7 +25,7 @@ function ask(log: PartitionLog, timestamp: number, isolationLevel: number) {
     isolationLevel,
     topics: [{ name: 't', partitions }],
   } as unknown as ListOffsetsRequest
-  return handle?.(request, { version: 7 }).topics[0]?.partitions[0]
+  return handle?.(request, { version: 7, client: { nodeId: 1 } }).topics[0]?.partitions[0]
 }
 
 test('with read_committed there is nothing at or after the last stable offset, which is the latest', async () => {

@@ -7,6 +7,7 @@ import { PendingFetch } from '../../src/handlers/pending-fetch.ts'
 import type { Exchange } from '../../src/handlers/registry.ts'
 import type { ResponseStream } from '../../src/net/response.ts'
 import type { LogConfig } from '../../src/log/index.ts'
+import { Brokers } from '../../src/metadata/brokers.ts'
 import { Partition } from '../../src/metadata/partition.ts'
 import type { Topic, TopicCatalog } from '../../src/metadata/topic-catalog.ts'
 import { BufferPool } from '../../src/net/buffer-pool.ts'
@@ -31,11 +32,12 @@ function fetchFrom(partition: Partition, offset: number, clock: ManualClock, min
   const exchange = {
     version: 12,
     correlationId: 1,
-    client: { onClose: () => () => {} },
+    client: { nodeId: 1, onClose: () => () => {} },
     stream: (stream: ResponseStream) => void streams.push(stream),
   } as unknown as Exchange<typeof Fetch>
   const services = {
     topics: {} as TopicCatalog,
+    brokers: new Brokers([1]),
     timers: clock,
     pool: new BufferPool(0),
     maxBytes: 1_000_000,
@@ -59,7 +61,7 @@ async function openPartition(clock: ManualClock, config: Partial<LogConfig> = {}
   const opening = openLog({ clock, config: { flush: 'sync', ...config } })
   await clock.settle()
   const { log } = await opening
-  return { log, partition: new Partition({} as Topic, 0, log) }
+  return { log, partition: new Partition({} as Topic, 0, log, { replicas: [1], isr: [1] }) }
 }
 
 test.each([
