@@ -7,6 +7,7 @@ import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { groupSettings } from './groups/group-settings.ts'
 import type { TopicSource } from './groups/topics-image.ts'
 import { BrokerLoggers } from './handlers/broker-loggers.ts'
+import { Coordinators } from './handlers/coordinators.ts'
 import { Dispatcher, type RequestMetrics } from './handlers/dispatcher.ts'
 import { registerHandlers } from './handlers/index.ts'
 import { PartitionMarkers } from './handlers/partition-markers.ts'
@@ -31,8 +32,8 @@ import { TransactionCoordinator } from './transactions/transaction-coordinator.t
 export interface BrokerOptions {
   /** Where to listen (default 127.0.0.1). Only addresses of this machine: there is no authentication yet. */
   readonly host?: string
-  /** Default 9092; 0 takes any free port. */
-  readonly port?: number
+  /** Default 9092; 0 takes any free port. Of several brokers the first, with the next ones behind it, or one for each. */
+  readonly port?: number | readonly number[]
   /** The data folder, made when missing; or `'memory'`: nothing outlives the broker. */
   readonly data: string | 'memory'
   /** Kafka's server properties by name; a name or value that is wrong is refused with the right one. */
@@ -68,6 +69,10 @@ export interface Broker {
   readonly clusterId: string
   /** The brokers that clients see: as many as {@link BrokerOptions.brokers} says. */
   readonly nodes: readonly BrokerNode[]
+  /** Who leads a partition; -1: nobody, or there is no such partition. */
+  leaderOf(topic: string, partition: number): number
+  /** Who coordinates a group or a transactional id; -1: nobody, or none was there yet. */
+  coordinatorOf(kind: 'group' | 'transaction', id: string): number
   /** Makes another broker lead a partition. False: there is no such partition, or that broker is away or has none of it. */
   moveLeader(topic: string, partition: number, nodeId: number): boolean
   metrics(): BrokerMetrics
@@ -171,12 +176,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const interceptions = interceptor && new Interceptions({ interceptor, topics, timers: networkTime.timers })
     const dispatching = { registry, logger, metrics, ...(interceptions && { interceptions }) }
     const leadership = new Leadership(brokers, topics)
+    const coordinators = new Coordinators(brokers, topics)
     const nodes = brokers.ids.map(
       (nodeId, i) =>
         new NodeListener({
           nodeId,
           host,
-          port: port === 0 ? 0 : port + i,
+          port: typeof port === 'number' ? (port === 0 ? 0 : port + i) : (port[i] ?? 0),
           advertised: { host: advertised?.host ?? options.advertisedHost, port: advertised?.port },
           sockets: {
             network,
@@ -220,6 +226,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       bootstrapServers,
       clusterId,
       nodes,
+      leaderOf: (topic, partition) => topics.partition(topic, partition)?.leaderId ?? -1,
+      coordinatorOf: (kind, id) => coordinators.idOf(kind, id),
       moveLeader: (topic, partition, nodeId) => {
         const found = topics.partition(topic, partition)
         return found !== undefined && leadership.move(found, nodeId)

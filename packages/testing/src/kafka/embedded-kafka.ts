@@ -1,4 +1,4 @@
-import { type Broker, type Logger, startBroker } from '@millrace/broker'
+import { type Broker, type BrokerNode, type Logger, startBroker } from '@millrace/broker'
 import {
   type CommittedOffset,
   KafkaAdmin,
@@ -25,6 +25,11 @@ import {
 } from './topic-reader.ts'
 
 export interface EmbeddedKafkaOptions {
+  /**
+   * How many brokers clients see (default 1). Each has its own port, leads its share of the partitions and coordinates its
+   * share of the groups, and can fail. Topics have a replica on each of them, on three at most.
+   */
+  readonly brokers?: number
   /** Topics to begin with, and to begin with again after a reset: names, or with partitions and configs. */
   readonly topics?: readonly (string | NewTopic)[]
   /** Kafka's server properties by name, over those that suit tests. */
@@ -44,12 +49,14 @@ export type TestMessage = string | Uint8Array | null | Omit<ProducerRecord, 'top
 /** The client of the kit's own helpers: no fault hits it. */
 const helperClientId = 'embedded-kafka'
 const defaultWaitMs = 4_000
+const maxReplicas = 3
 
 /** What suits tests: topics appear when they are used, and the first group and transaction wait for few partitions. */
 const testConfig = {
   'node.id': 0,
   'auto.create.topics.enable': true,
   'offsets.topic.num.partitions': 5,
+  'transaction.state.log.num.partitions': 5,
 }
 
 /** Clients stamp records by their own clock, which may be far from the broker's. */
@@ -77,9 +84,42 @@ export class EmbeddedKafka implements AsyncDisposable {
     return kafka
   }
 
-  /** `host:port`, for `bootstrap.servers` of any client. The same until the end, also after {@link reset}. */
+  /** `host:port`, of several brokers with commas: for `bootstrap.servers` of any client. The same until the end, also after {@link reset}. */
   get bootstrapServers(): string {
     return this.#broker.bootstrapServers
+  }
+
+  /** The brokers. `brokers[i]` has the node id i. */
+  get brokers(): readonly BrokerNode[] {
+    return this.#broker.nodes
+  }
+
+  /** The broker that leads a partition. Undefined: none does, or there is no such partition. */
+  leaderOf(topic: string, partition = 0): BrokerNode | undefined {
+    return this.brokers[this.#broker.leaderOf(topic, partition)]
+  }
+
+  /** The broker that coordinates a group. Undefined before the first group. */
+  coordinatorOf(groupId: string): BrokerNode | undefined {
+    return this.brokers[this.#broker.coordinatorOf('group', groupId)]
+  }
+
+  /** The broker that coordinates a transactional id. Undefined before the first one. */
+  transactionCoordinatorOf(transactionalId: string): BrokerNode | undefined {
+    return this.brokers[this.#broker.coordinatorOf('transaction', transactionalId)]
+  }
+
+  /**
+   * Makes another broker lead a partition, in the next leader epoch, with nothing else happening.
+   *
+   * @throws MillraceError TESTING_CANNOT_LEAD
+   */
+  moveLeader(topic: string, partition: number, to: BrokerNode): void {
+    if (this.#broker.moveLeader(topic, partition, to.nodeId)) return
+    throw new MillraceError('TESTING_CANNOT_LEAD', {
+      message: `Broker ${to.nodeId} cannot lead ${topic}-${partition}.`,
+      fix: 'Name a partition that there is, and a broker that runs and has a replica of it.',
+    })
   }
 
   /** Creates a topic. With one that is there nothing changes. */
@@ -193,11 +233,11 @@ export class EmbeddedKafka implements AsyncDisposable {
    * again. The address stays, so that clients may live on from test to test.
    */
   async reset(): Promise<void> {
-    const { port } = this.#broker
+    const ports = this.brokers.map(({ port }) => port)
     this.#faults.clear()
     await this.#closeClients()
     await this.#broker.close()
-    this.#broker = await start(this.#options, this.#faults, port)
+    this.#broker = await start(this.#options, this.#faults, ports)
     await this.#createFirstTopics()
   }
 
@@ -263,11 +303,18 @@ export function embeddedKafka(options: EmbeddedKafkaOptions = {}): Promise<Embed
   return EmbeddedKafka.start(options)
 }
 
-function start({ clock, config, logger }: EmbeddedKafkaOptions, faults: Faults, port: number): Promise<Broker> {
+function start(options: EmbeddedKafkaOptions, faults: Faults, port: number | readonly number[]): Promise<Broker> {
+  const { brokers = 1, clock, config, logger } = options
   return startBroker({
     port,
     data: 'memory',
-    config: { ...testConfig, ...(clock && anyTimestamp), ...config },
+    brokers,
+    config: {
+      ...testConfig,
+      'default.replication.factor': Math.min(brokers, maxReplicas),
+      ...(clock && anyTimestamp),
+      ...config,
+    },
     interceptor: faults,
     ...(clock && { system: brokerTime(clock), networkTime: hostSystem }),
     ...(logger && { logger }),

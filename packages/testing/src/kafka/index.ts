@@ -4,6 +4,7 @@
  * @example
  * import { embeddedKafka } from 'millrace/testing'
  */
+export type { BrokerNode } from '@millrace/broker'
 export { ManualClock } from '../manual-clock.ts'
 export { EmbeddedKafka, type EmbeddedKafkaOptions, embeddedKafka, type TestMessage } from './embedded-kafka.ts'
 export type { ApiName, Fault, Injection } from './faults.ts'
