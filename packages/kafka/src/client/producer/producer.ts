@@ -256,11 +256,13 @@ export class KafkaProducer {
     const { clock } = this.#options.system
     for (let head = waiting[0]; head && !this.#cluster.isClosed; head = waiting[0]) {
       const remaining = head.deadline - clock.monotonic()
+      // An abort may give it up meanwhile.
+      const isWanted = () => waiting[0] === head && !this.#cluster.isClosed
       try {
         const metadata = await this.#cluster.topic(topic, { timeoutMs: Math.max(1, remaining) })
         if (!hasPartition(metadata, head)) await this.#findPartition(topic, head.partition as number)
         const current = this.#cluster.metadata.topics.get(topic) ?? metadata
-        while (!this.#cluster.isClosed && !this.#append(head, current)) {
+        while (isWanted() && !this.#append(head, current)) {
           const left = head.deadline - clock.monotonic()
           if (left <= 0)
             throw timedOut(`Waiting for memory to send to ${topic} (bufferMemory)`, this.#options.maxBlockMs)
@@ -269,9 +271,9 @@ export class KafkaProducer {
           this.#sender.relax()
         }
       } catch (error) {
-        head.fail(error as Error)
+        if (isWanted()) head.fail(error as Error)
       }
-      waiting.shift()
+      if (waiting[0] === head) waiting.shift()
     }
     this.#blocked.delete(topic)
   }

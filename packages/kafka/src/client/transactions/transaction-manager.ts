@@ -152,8 +152,9 @@ export class TransactionManager implements Numbering {
     if (this.#state !== 'open' && this.#state !== 'committing') return false
     if (!this.#partitions.has(queue)) {
       if (this.#version === 1) {
+        // Others that the sender looks at in this turn go with it.
+        if (this.#unannounced.size === 0) queueMicrotask(() => this.#announce())
         this.#unannounced.add(queue)
-        this.#announce()
         return false
       }
       this.#partitions.add(queue)
@@ -235,7 +236,7 @@ export class TransactionManager implements Numbering {
   #announce(): void {
     if (this.#announcing) return
     const queues = [...this.#unannounced]
-    if (queues.length === 0) return
+    if (queues.length === 0 || !this.mayRetry) return
     const options = { timeoutMs: this.#requestTimeMs }
     this.#announcing = this.#requests
       .addPartitions(this.#currentIdentity(), queues, options)
@@ -255,6 +256,7 @@ export class TransactionManager implements Numbering {
       )
       .finally(() => {
         this.#announcing = undefined
+        this.#announce()
         this.#writer.wake()
       })
   }

@@ -46,6 +46,8 @@ export class FakeCluster {
   readonly overrides = new Map<string, Handler>()
   /** Versions that the brokers claim, where they differ from all. */
   readonly versions = new Map<string, readonly [number, number]>()
+  /** What the cluster has agreed on, by name. */
+  readonly features = new Map<string, number>()
   /** A mistake in the fake itself, such as an answer that cannot be encoded. */
   failure: Error | undefined
   nextProducerId = 1000
@@ -61,6 +63,10 @@ export class FakeCluster {
     this.system = system
     this.brokerCount = brokerCount
     this.on(ApiVersions, () => ({
+      finalizedFeaturesEpoch: 1,
+      finalizedFeatures: [...this.features].map(([name, level]) => {
+        return { name, maxVersionLevel: level, minVersionLevel: level }
+      }),
       apiKeys: apis.map((api) => {
         const [minVersion, maxVersion] = this.versions.get(api.name) ?? api.versions
         return { apiKey: api.key, minVersion, maxVersion }
@@ -205,7 +211,7 @@ export class FakeCluster {
     }
   }
 
-  #nameOf(topic: { topicId: Uint8Array }, name: string): string {
+  nameOf(topic: { topicId: Uint8Array }, name: string): string {
     if (name !== '') return name
     return [...this.topics].find(([, { topicId }]) => Buffer.compare(topicId, topic.topicId) === 0)?.[0] ?? ''
   }
@@ -215,7 +221,7 @@ export class FakeCluster {
       name: topic.name,
       topicId: topic.topicId,
       partitionResponses: topic.partitionData.map(({ index, records }) => {
-        const log = this.topics.get(this.#nameOf(topic, topic.name))?.logs[index]
+        const log = this.topics.get(this.nameOf(topic, topic.name))?.logs[index]
         if (!log) return { index, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, baseOffset: -1 }
         if (log.leader !== nodeId) return { index, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, baseOffset: -1 }
         return { index, ...log.append(records as Uint8Array) }
@@ -230,7 +236,7 @@ export class FakeCluster {
         topic: topic.topic,
         topicId: topic.topicId,
         partitions: topic.partitions.map(({ partition: partitionIndex, fetchOffset, partitionMaxBytes }) => {
-          const log = this.topics.get(this.#nameOf(topic, topic.topic))?.logs[partitionIndex]
+          const log = this.topics.get(this.nameOf(topic, topic.topic))?.logs[partitionIndex]
           const failed = (errorCode: number) => {
             return { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: null }
           }
@@ -273,7 +279,7 @@ export class FakeCluster {
         name: topic.name,
         topicId: topic.topicId,
         partitions: topic.partitions.map(({ partitionIndex, committedOffset }) => {
-          const name = this.#nameOf(topic, topic.name)
+          const name = this.nameOf(topic, topic.name)
           this.offsets.set(`${body.groupId}/${name}-${partitionIndex}`, committedOffset)
           return { partitionIndex }
         }),
@@ -288,7 +294,7 @@ export class FakeCluster {
         name,
         topicId,
         partitions: partitionIndexes.map((partitionIndex) => {
-          const key = `${groupId}/${this.#nameOf({ topicId }, name)}-${partitionIndex}`
+          const key = `${groupId}/${this.nameOf({ topicId }, name)}-${partitionIndex}`
           return { partitionIndex, committedOffset: this.offsets.get(key) ?? -1, metadata: '' }
         }),
       }))
