@@ -54,8 +54,10 @@ export const layers: Record<string, Record<string, readonly string[]>> = {
     transactions: ['config', 'journal'],
     security: ['config', 'metadata'],
     net: ['config'],
-    // Looks into the files of a folder without a broker: dump, verify, import.
+    // Looks into the files of a folder without a broker: dump, verify.
     inspect: ['log', 'metadata'],
+    // Takes over the folders of Apache Kafka.
+    import: ['inspect'],
     handlers: ['net', 'log', 'metadata', 'groups', 'transactions', 'security'],
   },
 }

@@ -4,8 +4,9 @@ import { resourceTypes } from '../metadata/resource-configs.ts'
 
 export interface PartitionPlace {
   readonly replicas: readonly number[]
-  /** Ids of the log directories of the replicas (KIP-858), in their order; empty where that is not known. */
-  readonly directories: readonly Uint8Array[]
+  readonly isr: readonly number[]
+  /** Those that stopped with everything, and may lead again (KIP-966). */
+  readonly eligible: readonly number[]
   readonly leaderEpoch: number
 }
 
@@ -37,18 +38,24 @@ export class ClusterFacts {
         return
       }
       case 'PartitionRecord': {
-        const { directories, leaderEpoch, partitionId, replicas, topicId } = record.value
-        this.#topic(topicId)?.partitions.set(partitionId, { replicas, directories, leaderEpoch })
+        const { eligibleLeaderReplicas, isr, leaderEpoch, partitionId, replicas, topicId } = record.value
+        this.#topic(topicId)?.partitions.set(partitionId, {
+          replicas,
+          isr,
+          eligible: eligibleLeaderReplicas ?? [],
+          leaderEpoch,
+        })
         return
       }
       case 'PartitionChangeRecord': {
-        const { directories, leader, partitionId, replicas, topicId } = record.value
+        const { eligibleLeaderReplicas, isr, leader, partitionId, replicas, topicId } = record.value
         const partitions = this.#topic(topicId)?.partitions
         const before = partitions?.get(partitionId)
         if (!partitions || !before) return
         partitions.set(partitionId, {
           replicas: replicas ?? before.replicas,
-          directories: directories ?? before.directories,
+          isr: isr ?? before.isr,
+          eligible: eligibleLeaderReplicas ?? before.eligible,
           // A new leader, also none, begins a new epoch.
           leaderEpoch: leader === -2 ? before.leaderEpoch : before.leaderEpoch + 1,
         })

@@ -15,11 +15,14 @@ class EntryCursor {
     this.file = file
     this.bytes = bytes
     this.#entryBytes = entryBytes
-    this.count = Math.floor(bytes.byteLength / entryBytes)
-    // Kafka makes the files of an active segment larger than they need be, with zeros at their end.
-    while (this.count > 1 && isZero(bytes, (this.count - 1) * entryBytes, entryBytes)) this.count--
-    if (bytes.byteLength % entryBytes !== 0 && this.count * entryBytes > bytes.byteLength - entryBytes) {
-      problems.add(file, `Its size is no multiple of ${entryBytes}`, this.count * entryBytes)
+    const whole = Math.floor(bytes.byteLength / entryBytes)
+    let count = whole
+    // Kafka makes the files of an active segment larger than they need be, with zeros at their end. Alone, an entry of
+    // zeros is sound: the first batch, at the beginning.
+    while (count > 0 && whole > 1 && isZero(bytes, (count - 1) * entryBytes, entryBytes)) count--
+    this.count = count
+    if (count === whole && bytes.byteLength % entryBytes !== 0) {
+      problems.add(file, `Its size is no multiple of ${entryBytes}`, count * entryBytes)
     }
   }
 
@@ -66,8 +69,7 @@ export class OffsetIndexCheck {
 
   end(): void {
     const cursor = this.#cursor
-    // A file that holds but one empty entry is one that Kafka has just made.
-    if (cursor.isDone || (cursor.count === 1 && isZero(cursor.bytes, 0, OFFSET_ENTRY_BYTES))) return
+    if (cursor.isDone) return
     this.#problems.add(cursor.file, 'Entries point behind the end of the segment, or do not ascend', cursor.at)
   }
 }
@@ -102,7 +104,7 @@ export class TimeIndexCheck {
 
   end(): void {
     const cursor = this.#cursor
-    if (cursor.isDone || (cursor.count === 1 && isZero(cursor.bytes, 0, TIME_ENTRY_BYTES))) return
+    if (cursor.isDone) return
     this.#problems.add(cursor.file, 'Entries name offsets behind the end of the segment, or do not ascend', cursor.at)
   }
 }

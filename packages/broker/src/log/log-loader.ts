@@ -90,7 +90,8 @@ function finish(options: LoadOptions, state: LoadState): void {
   const first = state.segments[0] as Segment
   const last = state.segments.at(-1) as Segment
   state.logStartOffset = Math.max(first.baseOffset, options.logStartOffset)
-  state.epochs.truncateEnd(last.endOffset)
+  // An epoch in which nothing was written yet begins at the end.
+  state.epochs.truncateEnd(last.endOffset + 1)
   state.epochs.truncateStart(state.logStartOffset)
   for (const segment of state.segments) segment.close()
   if (last.endOffset < options.recoveryPoint) {

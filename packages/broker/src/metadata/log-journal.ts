@@ -113,7 +113,8 @@ export class LogJournal implements Journal {
 
   #appendBuilt(transaction: ProducerIdentity | undefined): void {
     const batch = this.#builder.finish(transaction && { ...transaction, transactional: true })
-    const result = this.#log.append(batch, { leaderEpoch: 0, origin: 'coordinator' })
+    const leaderEpoch = this.#log.leaderEpochs.at(-1)?.epoch ?? 0
+    const result = this.#log.append(batch, { leaderEpoch, origin: 'coordinator' })
     this.#builder.reset()
     this.#require(result)
   }

@@ -5,6 +5,7 @@ import { type CliContext, type GlobalOptions, stopped } from '../context.ts'
 import { usageError } from '../errors.ts'
 import { keyValue, wholeNumber, withExamples } from '../options.ts'
 import { json } from '../output.ts'
+import { addBrokerImport } from './broker-import.ts'
 
 interface BrokerOptions extends GlobalOptions {
   readonly host: string
@@ -51,4 +52,5 @@ export function addBroker(program: Command, context: CliContext): void {
     'millrace broker --port 0 --memory --json',
     'millrace broker --data /var/lib/millrace --set num.partitions=3 --set log.retention.hours=24',
   ])
+  addBrokerImport(command, context)
 }

@@ -1,17 +1,21 @@
 import { batchSize } from '@millrace/kafka'
 import type { Segment } from '../segment.ts'
 
+/**
+ * Where offsets are missing, nothing but the index shows that a batch's own, which its checksum does not cover, has changed:
+ * every batch gets an entry.
+ */
+const indexEveryBatch = -1
+
 /** Writes the batches of a compacted segment, which is no part of a log yet. */
 export class CleanedWriter {
   readonly #segment: Segment
-  readonly #indexIntervalBytes: number
   readonly #buffer: Uint8Array
   #filled = 0
 
   /** Makes the segment's file; what an earlier attempt left is replaced. */
-  constructor(segment: Segment, options: { bufferBytes: number; indexIntervalBytes: number }) {
+  constructor(segment: Segment, options: { bufferBytes: number }) {
     this.#segment = segment
-    this.#indexIntervalBytes = options.indexIntervalBytes
     this.#buffer = new Uint8Array(Math.max(4_096, Math.floor(options.bufferBytes)))
     segment.removeUnused()
     segment.create()
@@ -59,7 +63,7 @@ export class CleanedWriter {
     segment.file.get().write(batches, position)
     segment.file.unsynced = true
     for (let at = 0; at < batches.byteLength; at += batchSize(batches, at)) {
-      segment.noteBatch(batches, at, position + at, batchSize(batches, at), this.#indexIntervalBytes)
+      segment.noteBatch(batches, at, position + at, batchSize(batches, at), indexEveryBatch)
     }
   }
 }

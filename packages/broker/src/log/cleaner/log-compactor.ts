@@ -151,10 +151,7 @@ export class LogCompactor {
     const first = group[0] as Segment
     const last = group.at(-1) as Segment
     const cleaned = new Segment(log.home, first.baseOffset, last.created, LogSuffix.cleaned)
-    const writer = new CleanedWriter(cleaned, {
-      bufferBytes: this.#config.ioBufferBytes / 2,
-      indexIntervalBytes: log.config.indexIntervalBytes,
-    })
+    const writer = new CleanedWriter(cleaned, { bufferBytes: this.#config.ioBufferBytes / 2 })
     try {
       transactions.index = cleaned.transactionIndex
       for (const segment of group) {
