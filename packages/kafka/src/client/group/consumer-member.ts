@@ -165,6 +165,8 @@ export class ConsumerMember implements Membership {
     this.#owned = wanted
     subscription.replace(wanted)
     if (added.length > 0 || revoked.length > 0) this.#beatNow()
+    // The rest comes as soon as it has a name.
+    else if (this.#isUnresolved) return
     await this.listener.onPartitionsAssigned?.(added.map(plain))
   }
 

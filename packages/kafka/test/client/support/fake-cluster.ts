@@ -14,6 +14,7 @@ import {
   Metadata,
   OffsetCommit,
   OffsetFetch,
+  OffsetForLeaderEpoch,
   Produce,
 } from '../../../src/definitions/index.ts'
 import { ErrorCode } from '../../../src/errors/index.ts'
@@ -76,6 +77,14 @@ export class FakeCluster {
     this.on(Produce, (request) => this.#produce(request))
     this.on(Fetch, (request) => this.#fetch(request))
     this.on(ListOffsets, ({ body, nodeId }) => this.#listOffsets(body, nodeId))
+    this.on(OffsetForLeaderEpoch, ({ body }) => ({
+      topics: body.topics.map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.map(({ partition, leaderEpoch }) => {
+          return { partition, ...this.log(topic, partition).endOfEpoch(leaderEpoch) }
+        }),
+      })),
+    }))
     this.on(InitProducerId, () => ({ producerId: this.nextProducerId++, producerEpoch: 0 }))
     this.on(FindCoordinator, ({ body, version }) => {
       const found = { nodeId: 0, host: 'broker', port: 9000 }
@@ -194,7 +203,8 @@ export class FakeCluster {
   }
 
   #metadata(body: RequestOf<typeof Metadata>): ResponseInputOf<typeof Metadata> {
-    const names = body.topics === null ? [...this.topics.keys()] : body.topics.map((topic) => topic.name as string)
+    const names =
+      body.topics === null ? [...this.topics.keys()] : body.topics.map((topic) => this.nameOf(topic, topic.name ?? ''))
     return {
       brokers: Array.from({ length: this.brokerCount }, (_, i) => ({ nodeId: i, host: 'broker', port: 9000 + i })),
       clusterId: 'fake',
@@ -235,19 +245,25 @@ export class FakeCluster {
       body.topics.map((topic) => ({
         topic: topic.topic,
         topicId: topic.topicId,
-        partitions: topic.partitions.map(({ partition: partitionIndex, fetchOffset, partitionMaxBytes }) => {
-          const log = this.topics.get(this.nameOf(topic, topic.topic))?.logs[partitionIndex]
-          const failed = (errorCode: number) => {
-            return { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: null }
-          }
-          if (!log) return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-          if (log.leader !== nodeId) return failed(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-          if (fetchOffset > log.endOffset || fetchOffset < log.startOffset) return failed(ErrorCode.OFFSET_OUT_OF_RANGE)
-          const records = log.read(fetchOffset, partitionMaxBytes)
-          const { endOffset: highWatermark, startOffset: logStartOffset } = log
-          const errorCode: number = ErrorCode.NONE
-          return { partitionIndex, errorCode, highWatermark, logStartOffset, abortedTransactions: null, records }
-        }),
+        partitions: topic.partitions.map(
+          ({ partition: partitionIndex, fetchOffset, partitionMaxBytes, currentLeaderEpoch }) => {
+            const log = this.topics.get(this.nameOf(topic, topic.topic))?.logs[partitionIndex]
+            const failed = (errorCode: number) => {
+              return { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: null }
+            }
+            if (!log) return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            if (log.leader !== nodeId) return failed(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+            if (currentLeaderEpoch >= 0 && currentLeaderEpoch < log.leaderEpoch) {
+              return failed(ErrorCode.FENCED_LEADER_EPOCH)
+            }
+            if (fetchOffset > log.endOffset || fetchOffset < log.startOffset)
+              return failed(ErrorCode.OFFSET_OUT_OF_RANGE)
+            const records = log.read(fetchOffset, partitionMaxBytes)
+            const { endOffset: highWatermark, startOffset: logStartOffset } = log
+            const errorCode: number = ErrorCode.NONE
+            return { partitionIndex, errorCode, highWatermark, logStartOffset, abortedTransactions: null, records }
+          },
+        ),
       }))
     const isEmpty = (responses: ReturnType<typeof answer>) =>
       responses.every((topic) => topic.partitions.every((p) => !p.errorCode && p.records?.byteLength === 0))

@@ -1,10 +1,13 @@
 import {
   BatchCheck,
+  baseOffset as startOf,
   baseSequence,
   batchSize,
   lastOffsetDelta,
   lastOffset,
+  partitionLeaderEpoch,
   patchBaseOffset,
+  patchLeaderEpoch,
   producerEpoch,
   producerId,
   recordCount,
@@ -55,9 +58,27 @@ export class FakeLog {
     const stored = Uint8Array.from(records)
     const baseOffset = this.endOffset
     patchBaseOffset(stored, 0, baseOffset)
+    patchLeaderEpoch(stored, 0, this.leaderEpoch)
     this.endOffset += lastOffsetDelta(stored, 0) + 1
     this.batches.push(stored)
     return baseOffset
+  }
+
+  /** A new leader that lacks what comes from `offset` on, which must be where a batch begins. */
+  lose(offset: number): void {
+    while (this.endOffset > offset) {
+      const last = this.batches.pop() as Uint8Array
+      this.endOffset -= lastOffsetDelta(last, 0) + 1
+    }
+    this.leaderEpoch++
+  }
+
+  /** Where the last epoch ends that is not above this one. */
+  endOfEpoch(epoch: number): { leaderEpoch: number; endOffset: number } {
+    const later = this.batches.find((batch) => partitionLeaderEpoch(batch, 0) > epoch)
+    const within = this.batches.filter((batch) => partitionLeaderEpoch(batch, 0) <= epoch)
+    const leaderEpoch = within.length > 0 ? partitionLeaderEpoch(within.at(-1) as Uint8Array, 0) : -1
+    return { leaderEpoch, endOffset: later ? startOf(later, 0) : this.endOffset }
   }
 
   /** What the broker knows of producers is gone, as after a restart from a damaged snapshot. */
