@@ -1,6 +1,6 @@
 import { decodeResponse, ErrorCode, Fetch, type FetchRequest } from '@millrace/kafka'
-import { concatBytes } from '@millrace/std'
-import { ManualClock } from '@millrace/testing'
+import { concatBytes, seededRandom } from '@millrace/std'
+import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import { describe, expect, test } from 'vitest'
 import type { FetchTarget } from '../../src/handlers/fetch-session.ts'
 import { PendingFetch } from '../../src/handlers/pending-fetch.ts'
@@ -57,8 +57,8 @@ function fetchFrom(partition: Partition, offset: number, clock: ManualClock, min
   }
 }
 
-async function openPartition(clock: ManualClock, config: Partial<LogConfig> = {}) {
-  const opening = openLog({ clock, config: { flush: 'sync', ...config } })
+async function openPartition(clock: ManualClock, config: Partial<LogConfig> = {}, disk?: SimulatedDisk) {
+  const opening = openLog({ clock, config: { flush: 'sync', ...config }, ...(disk && { fileSystem: disk }) })
   await clock.settle()
   const { log } = await opening
   return { log, partition: new Partition({} as Topic, 0, log, { replicas: [1], isr: [1] }) }
@@ -88,10 +88,13 @@ test.each([
 
 test('a fetch at the end of a log that takes no more writes waits; one of what is there does not', async () => {
   const clock = new ManualClock()
-  const { log, partition } = await openPartition(clock)
+  const disk = new SimulatedDisk({ clock, random: seededRandom(1) })
+  const { log, partition } = await openPartition(clock, {}, disk)
   log.append(makeBatch(), { leaderEpoch: 0 })
   await clock.settle()
-  log.writeFailed(new Error('the disk is gone'))
+  disk.failNext('sync')
+  log.append(makeBatch(), { leaderEpoch: 0 })
+  await clock.settle()
   expect([log.state, log.highWatermark, log.read(1, 100).errorCode]).toEqual(['offline', 1, ErrorCode.NONE])
   expect(fetchFrom(partition, 0, clock).answers).toBe(1)
   const waiting = fetchFrom(partition, 1, clock)

@@ -247,7 +247,7 @@ async function play(config: Partial<LogConfig>, script: readonly Step[], each: (
   return scenario
 }
 
-const numRuns = Number(process.env['MILLRACE_LAW_RUNS'] ?? 150)
+const numRuns = Number(process.env['MILLRACE_LAW_RUNS'] ?? 60)
 
 describe('the law of transactions in a log', () => {
   test('the last stable offset is the high watermark or the first offset that is not decided below it', async () => {
