@@ -18,6 +18,7 @@ import { LogJournal } from './metadata/log-journal.ts'
 import { parseAdvertisedListener, requireLoopback } from './net/listen-address.ts'
 import type { LogMetrics } from './log/log-event.ts'
 import { LogManager } from './log/log-manager.ts'
+import { cleanerConfigOf } from './metadata/cleaner-config.ts'
 import { logEventText } from './metadata/log-event-text.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { MetadataManager } from './metadata/metadata-manager.ts'
@@ -122,6 +123,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     random,
     nodeId: server['node.id'],
     retentionCheckIntervalMs: server['log.retention.check.interval.ms'],
+    cleaner: () => cleanerConfigOf(server),
     // Until the metadata is read, logs are as a topic without configuration of its own.
     configOf: (topic) => initialLogConfig(topic, server),
     listener: {

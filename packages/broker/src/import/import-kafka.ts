@@ -208,7 +208,7 @@ async function writeMetadata(
     nodeId: meta.nodeId,
     clusterId: meta.clusterId,
     configOf: () => ({ ...defaultLogConfig, retentionMs: -1 }),
-    cleaner: { ...defaultCleanerConfig, enabled: false },
+    cleaner: () => ({ ...defaultCleanerConfig, enabled: false }),
   })
   try {
     const log = await logs.createPartition(metadataTopicName, 0, metadataTopicId)

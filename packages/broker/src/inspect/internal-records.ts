@@ -25,6 +25,7 @@ import {
   TransactionLogValue,
   type VersionedStruct,
 } from '@millrace/kafka'
+import { uuidToString } from '@millrace/std'
 import { metadataTopicName, offsetsTopicName, transactionsTopicName } from '../metadata/topic-name.ts'
 
 /** A record of one of the broker's own topics, decoded. `value` is null for a tombstone. */
@@ -63,7 +64,7 @@ export function decodeInternalRecord(
   try {
     if (topic === metadataTopicName) {
       const record = value && decodeMetadataRecord(value)
-      return record ? { type: record.kind, key: null, value: record.value } : undefined
+      return record ? { type: record.kind, key: null, value: readable(record.value) } : undefined
     }
     if (key === null) return undefined
     const version = structVersion(key)
@@ -76,11 +77,27 @@ export function decodeInternalRecord(
     if (!structs) return undefined
     return {
       type: structs[1].name.replace(/Value$/, ''),
-      key: decodeStruct(structs[0], key).value,
-      value: value && decodeStruct(structs[1], value).value,
+      key: readable(decodeStruct(structs[0], key).value),
+      value: value && readable(decodeStruct(structs[1], value).value),
     }
   } catch (cause) {
     if (!(cause instanceof ProtocolError)) throw cause
     return { type: 'undecodable', key: null, value: { problem: cause.message } }
   }
+}
+
+/** With ids as Kafka's tools write them. */
+function readable(value: object): object {
+  return JSON.parse(
+    JSON.stringify(value, (name, item: unknown) => {
+      if (typeof item === 'bigint') return item.toString()
+      return item instanceof Uint8Array ? bytesText(name, item) : item
+    }),
+  )
+}
+
+function bytesText(name: string, bytes: Uint8Array): string {
+  // What is in a list of ids has its place as its name.
+  const isId = bytes.byteLength === 16 && /^\d+$|[iI]d$/.test(name)
+  return isId ? uuidToString(bytes) : Buffer.from(bytes).toString('base64')
 }

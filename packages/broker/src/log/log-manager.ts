@@ -56,8 +56,8 @@ export interface LogManagerOptions {
   readonly retentionCheckIntervalMs?: number
   /** `log.flush.offset.checkpoint.interval.ms` (default 1 minute). */
   readonly checkpointIntervalMs?: number
-  /** How logs are compacted whose policy says so. */
-  readonly cleaner?: CleanerConfig
+  /** How logs are compacted whose policy says so. Asked before each round; `enabled` at the start only. */
+  readonly cleaner?: () => CleanerConfig
 }
 
 /** How long recovery points that have moved wait to be written down. */
@@ -125,7 +125,7 @@ export class LogManager {
     this.#cleaner = new LogCleaner({
       logs: () => this.#logs.values(),
       offsets: this.#folder,
-      config: options.cleaner ?? defaultCleanerConfig,
+      config: options.cleaner ?? (() => defaultCleanerConfig),
       clock: options.clock,
       timers: options.timers,
       random: options.random,

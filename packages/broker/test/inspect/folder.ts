@@ -31,7 +31,7 @@ export function open(fileSystem: FileSystem, clock = new ManualClock({ now: star
     random: seededRandom(3),
     nodeId: 1,
     clusterId: 'AAAAAAAAAAAAAAAAAAAAAA',
-    cleaner: { ...defaultCleanerConfig, enabled: false },
+    cleaner: () => ({ ...defaultCleanerConfig, enabled: false }),
     configOf: (topic) => ({ ...defaultLogConfig, segmentBytes: 900, indexIntervalBytes: 150, ...configs[topic] }),
   })
   return { logs, fileSystem: fileSystem as MemoryFileSystem, clock }

@@ -90,7 +90,7 @@ const config: Partial<LogConfig> = {
   fileDeleteDelayMs: 100,
 }
 /** Room for few keys: rounds end within segments. */
-const manager = { cleaner: { ...defaultCleanerConfig, enabled: false, dedupeBufferBytes: 4 * 24 } }
+const manager = { cleaner: () => ({ ...defaultCleanerConfig, enabled: false, dedupeBufferBytes: 4 * 24 }) }
 
 function newModel(): Model {
   return {

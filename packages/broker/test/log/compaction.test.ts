@@ -272,7 +272,7 @@ describe('compaction', () => {
 
   test('KAFKA-13727: the index of a segment that was cleaned in part keeps the aborted transactions of the rest', async () => {
     // Room for two keys: the round ends within the segment.
-    const manager = { cleaner: { ...defaultCleanerConfig, dedupeBufferBytes: 3 * 24, loadFactor: 0.7 } }
+    const manager = { cleaner: () => ({ ...defaultCleanerConfig, dedupeBufferBytes: 3 * 24, loadFactor: 0.7 }) }
     const opened = await openLog({ config: { ...config, segmentBytes: 4_000 }, manager })
     const { clock, log } = opened
     const abort = (id: number) =>
@@ -302,7 +302,7 @@ describe('compaction', () => {
   })
 
   test('goes on where the map was full', async () => {
-    const manager = { cleaner: { ...defaultCleanerConfig, dedupeBufferBytes: 4 * 24, loadFactor: 0.5 } }
+    const manager = { cleaner: () => ({ ...defaultCleanerConfig, dedupeBufferBytes: 4 * 24, loadFactor: 0.5 }) }
     const opened = await openLog({ config: { ...config, minCleanableDirtyRatio: 0 }, manager })
     const { log } = opened
     for (let i = 0; i < 30; i++) write(log, `${'abcdefg'[i % 7]}=${i}`)
@@ -419,7 +419,7 @@ describe('when a log is compacted', () => {
   })
 
   test('not when log.cleaner.enable is false', async () => {
-    const manager = { cleaner: { ...defaultCleanerConfig, enabled: false } }
+    const manager = { cleaner: () => ({ ...defaultCleanerConfig, enabled: false }) }
     const opened = await openLog({ config, manager })
     write(opened.log, 'a=1 a=2')
     await seal(opened)
@@ -451,7 +451,7 @@ describe('a round that is disturbed', () => {
   })
 
   test('keeps to log.cleaner.io.max.bytes.per.second', async () => {
-    const manager = { cleaner: { ...defaultCleanerConfig, maxBytesPerSecond: 100_000 } }
+    const manager = { cleaner: () => ({ ...defaultCleanerConfig, maxBytesPerSecond: 100_000 }) }
     const opened = await openLog({ config: { ...config, segmentBytes: 4_000_000 }, manager })
     const { clock, log } = opened
     for (let i = 0; i < 300; i++) write(log, `a=${'x'.repeat(1_000)}`)

@@ -24,7 +24,7 @@ describe('the data folder', () => {
     const first = openLogs()
     const { fileSystem, clock } = first
     expect(bytesToString(fileSystem.readFile('data/meta.properties'))).toMatch(
-      /^#\ncluster\.id=[\w-]{22}\ndirectory\.id=[\w-]{22}\nnode\.id=1\nversion=1\n$/,
+      /^#crc32c [0-9a-f]{8}\ncluster\.id=[\w-]{22}\ndirectory\.id=[\w-]{22}\nnode\.id=1\nversion=1\n$/,
     )
     await closeLogs(first)
     const { clusterId } = first.logs.meta

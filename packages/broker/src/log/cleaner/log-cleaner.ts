@@ -18,7 +18,7 @@ export interface CleanerOffsets {
 export interface LogCleanerOptions {
   readonly logs: () => Iterable<PartitionLog>
   readonly offsets: CleanerOffsets
-  readonly config: CleanerConfig
+  readonly config: () => CleanerConfig
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
@@ -29,7 +29,7 @@ export interface LogCleanerOptions {
  * Compacts the logs of a data folder, the dirtiest first, one at a time (Kafka's `LogCleaner` with one thread).
  *
  * @example
- * const cleaner = new LogCleaner({ logs: () => logs, offsets, config, clock, timers, random, listener: {} })
+ * const cleaner = new LogCleaner({ logs: () => logs, offsets, config: () => defaultCleanerConfig, clock, timers, random, listener: {} })
  * cleaner.start()
  * await cleaner.stop()
  */
@@ -47,7 +47,8 @@ export class LogCleaner {
 
   /** Looks for work every `log.cleaner.backoff.ms`, and at once after some was found. */
   start(): void {
-    if (this.#options.config.enabled) this.#wait(this.#options.config.backoffMs)
+    const { backoffMs, enabled } = this.#options.config()
+    if (enabled) this.#wait(backoffMs)
   }
 
   /** Resolves when no log is being compacted any more. A round that runs is given up. */
@@ -68,7 +69,7 @@ export class LogCleaner {
     this.#timer = this.#options.timers.scheduleBackground(ms, () => {
       this.#timer = undefined
       this.cleanOne().then((log) => {
-        if (!this.#stopped) this.#wait(log ? 0 : this.#options.config.backoffMs)
+        if (!this.#stopped) this.#wait(log ? 0 : this.#options.config().backoffMs)
       })
     })
   }
@@ -110,7 +111,8 @@ export class LogCleaner {
 
   /** False when it came to nothing. */
   async #clean(log: PartitionLog, range: CleanableRange): Promise<boolean> {
-    const { clock, config, listener, offsets, random, timers } = this.#options
+    const { clock, listener, offsets, random, timers } = this.#options
+    const config = this.#options.config()
     const name = nameOf(log)
     const pace = new Pace({ clock, timers, bytesPerSecond: config.maxBytesPerSecond })
     const isWanted = () => !this.#stopped && log.state === 'online'
