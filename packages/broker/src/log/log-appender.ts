@@ -27,6 +27,8 @@ export interface AppendHost {
   readonly config: LogConfig
   /** Closes the active segment and starts the next one at the end of the log. Throws what the file system throws. */
   roll(): void
+  /** Makes the folder of a log that has none yet. Throws what the file system throws. */
+  makeFolder(): void
   /** There is no room, or no descriptor: nothing has changed. */
   outOfRoom(file: string, cause: Error): void
   /** A write failed and could not be undone. */
@@ -107,13 +109,11 @@ export class LogAppender {
       const at = batch === bytes ? start : 0
       const size = batchSize(batch, at)
       const last = offset + lastOffsetDelta(batch, at)
-      if (this.#mustRoll(batch, at, pending, last, now)) {
-        if (pending > 0) break
-        const failure = this.#roll()
-        if (failure) {
-          run.settle(next, failure)
-          continue
-        }
+      const obstacle = this.#rollIfDue(batch, at, pending, last, now)
+      if (obstacle === 'write first') break
+      if (obstacle) {
+        run.settle(next, obstacle)
+        continue
       }
       if (!parts.hasRoomFor(size)) break
       this.#stamp(batch, at, offset, options, now)
@@ -136,6 +136,7 @@ export class LogAppender {
     const before = this.endOffset
     const parts = this.#parts.end()
     try {
+      this.#host.makeFolder()
       active.file.get().writev(parts, active.size)
     } catch (cause) {
       this.#producers.rollback()
@@ -197,8 +198,18 @@ export class LogAppender {
     )
   }
 
-  #roll(): AppendResult | undefined {
+  /** Starts the next segment if the batch belongs there; `write first`: when the `pending` bytes are in the active one. */
+  #rollIfDue(
+    bytes: Uint8Array,
+    start: number,
+    pending: number,
+    last: number,
+    now: number,
+  ): AppendResult | 'write first' | undefined {
     try {
+      // Reads the segment's indexes and first batch where they are not in memory.
+      if (!this.#mustRoll(bytes, start, pending, last, now)) return undefined
+      if (pending > 0) return 'write first'
       this.#host.roll()
       return undefined
     } catch (cause) {

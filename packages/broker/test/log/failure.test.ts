@@ -175,11 +175,26 @@ describe('a failed write', () => {
   })
 })
 
+test('a checkpoint while a partition is deleted says nothing of its folder, which is gone', async () => {
+  const { clock, disk, events, log, logs } = await openOnDisk()
+  log.append(makeBatch(), { leaderEpoch: 4 })
+  await clock.settle()
+  disk.holdSyncs()
+  const checkpoint = logs.checkpoint()
+  await clock.settle()
+  const deleting = logs.deletePartition('t', 0)
+  await clock.settle()
+  disk.resumeSyncs()
+  await clock.settle()
+  await Promise.all([checkpoint, deleting])
+  expect(events).toEqual([])
+})
+
 describe('reading', () => {
   /** The same disk, but some of its reads go wrong. */
-  async function openFailing(how: { code?: string; garble?: boolean }) {
+  async function openFailing(how: { code?: string; garble?: boolean }, batches = 6) {
     const { clock, disk, logs, log } = await openOnDisk({ segmentBytes: 300 })
-    for (let i = 0; i < 6; i++) log.append(makeBatch({ bytes: 80, timestamp: start + i }), leader)
+    for (let i = 0; i < batches; i++) log.append(makeBatch({ bytes: 80, timestamp: start + i }), leader)
     await clock.settle()
     const closing = logs.close()
     await clock.settle()
@@ -218,6 +233,14 @@ describe('reading', () => {
     const { events, log } = await openFailing({ garble: true })
     expect(log.read(0, 100).errorCode).toBe(ErrorCode.CORRUPT_MESSAGE)
     expect(events).toMatchObject([{ kind: 'read-failed', file: 'data/t-0/00000000000000000000.log', offset: 0 }])
+  })
+
+  test('a file that must be read before an append and cannot be: refused, and the log takes nothing more', async () => {
+    // The segment has room: whether it is old enough to be closed is told by its first batch.
+    const { events, log } = await openFailing({ code: 'EIO' }, 5)
+    expect(log.append(makeBatch({ timestamp: start + 9 }), leader).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(log.state).toBe('offline')
+    expect(events.map(({ kind }) => kind)).toEqual(['offline'])
   })
 
   test('no file descriptor: refused, nothing changes, the log stays online', async () => {

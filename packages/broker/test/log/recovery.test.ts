@@ -3,7 +3,7 @@ import { asBuffer, type FileSystem, seededRandom } from '@millrace/std'
 import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { LogEvent } from '../../src/log/index.ts'
+import type { LogConfig, LogEvent } from '../../src/log/index.ts'
 import { closeLogs, makeBatch, openLog, readAll, start } from './fixture.ts'
 
 const leader = { leaderEpoch: 0 }
@@ -257,5 +257,123 @@ describe('what a start reads', () => {
       expect(readAll(again.log).batches).toHaveLength(40)
       expect(again.log.offsetForTimestamp(start + 3).offset).toBe(3)
     }
+  })
+})
+
+describe('the recovery point', () => {
+  /** A log whose recovery point moves after about every three batches. */
+  async function openSmall(disk: SimulatedDisk, clock: ManualClock, flush: LogConfig['flush'] = 'sync') {
+    const manager = { recoveryPointBytes: 3 * batchBytes }
+    const opening = openLog({ fileSystem: disk, clock, config: { ...config, segmentBytes: 1_000_000, flush }, manager })
+    await clock.settle()
+    return opening
+  }
+  const scanned = (events: readonly LogEvent[]) =>
+    events.flatMap((event) => (event.kind === 'recovered' ? event.scannedBytes : []))
+
+  async function fill(batches: number) {
+    const clock = new ManualClock({ now: start })
+    const disk = new SimulatedDisk({ clock, random: seededRandom(3) })
+    const { log } = await openSmall(disk, clock)
+    for (let i = 0; i < batches; i++) {
+      log.append(makeBatch({ bytes: 100, timestamp: start + i, producer: { id: 7, sequence: i } }), leader)
+      await clock.settle()
+    }
+    // It is written down within a second.
+    await clock.advanceAsync(1_000)
+    return { clock, disk, log }
+  }
+
+  test('lies within a segment: after a crash only what comes after it is read', async () => {
+    const { clock, disk } = await fill(40)
+    disk.restart()
+    const { events, log } = await openSmall(disk, clock)
+    expect(log).toMatchObject({ endOffset: 40, segmentCount: 1 })
+    expect(scanned(events)[0]).toBeLessThanOrEqual(3 * batchBytes + 60)
+    expect(kinds(events)).toEqual([])
+    expect(readAll(log)).toMatchObject({ failures: [] })
+    for (let i = 0; i < 40; i++) expect(log.offsetForTimestamp(start + i).offset).toBe(i)
+    expect(log.append(makeBatch({ producer: { id: 7, sequence: 39 }, bytes: 100 }), leader)).toMatchObject({
+      duplicate: true,
+    })
+    expect(log.append(makeBatch({ producer: { id: 7, sequence: 40 } }), leader)).toMatchObject({
+      errorCode: 0,
+      baseOffset: 40,
+    })
+  })
+
+  test('is moved by the periodic checkpoint in a log that is written to slowly', async () => {
+    const { clock, disk, log } = await fill(2)
+    expect(log.recoveryPoint).toBe(0)
+    await clock.advanceAsync(60_000)
+    expect(log.recoveryPoint).toBe(2)
+    disk.restart()
+    expect(scanned((await openSmall(disk, clock)).events)).toEqual([0])
+  })
+
+  test.each([
+    ['an index that is gone', (disk: SimulatedDisk) => disk.remove(file(0, '.index'))],
+    [
+      'a time index that ends in the middle',
+      (disk: SimulatedDisk) => disk.open(file(0, '.timeindex'), 'write').truncate(7),
+    ],
+    ['an index of zeros', (disk: SimulatedDisk) => damage(disk, file(0, '.index'), 0, new Uint8Array(64))],
+    [
+      'snapshots that are gone',
+      (disk: SimulatedDisk) => {
+        for (const name of disk.list('data/t-0')) if (name.endsWith('.snapshot')) disk.remove(`data/t-0/${name}`)
+      },
+    ],
+  ])('with %s all is found again', async (_what, spoil) => {
+    const { clock, disk } = await fill(40)
+    disk.syncDirectoryNow('data/t-0')
+    disk.killProcess()
+    spoil(disk)
+    const { log } = await openSmall(disk, clock)
+    expect(log.endOffset).toBe(40)
+    for (let i = 0; i < 40; i++) expect(log.offsetForTimestamp(start + i).offset).toBe(i)
+    expect(log.append(makeBatch({ producer: { id: 7, sequence: 39 }, bytes: 100 }), leader)).toMatchObject({
+      duplicate: true,
+    })
+  })
+
+  test('a batch that is damaged before it is reported when it is read, as in a closed segment', async () => {
+    const { clock, disk } = await fill(40)
+    damage(disk, file(0), 5 * batchBytes + 70, new Uint8Array([0xff]))
+    disk.killProcess()
+    const { log } = await openSmall(disk, clock)
+    expect(log.endOffset).toBe(40)
+  })
+})
+
+describe('producers after a crash right after a roll', () => {
+  test.each([
+    ['a process that ended', (disk: SimulatedDisk) => disk.killProcess()],
+    ['a power failure', (disk: SimulatedDisk) => disk.restart()],
+  ])('all five batches that were in flight are recognised: %s', async (_how, crash) => {
+    const clock = new ManualClock({ now: start })
+    const disk = new SimulatedDisk({ clock, random: seededRandom(3) })
+    const { log } = await openAt(disk, clock)
+    const batch = (id: number, sequence: number) => makeBatch({ bytes: 40, producer: { id, sequence } })
+    for (let sequence = 0; sequence < 6; sequence++) {
+      for (const id of [1, 2, 3]) log.append(batch(id, sequence), leader)
+    }
+    log.roll()
+    await clock.settle()
+    crash(disk)
+    const { log: recovered } = await openAt(disk, clock)
+    const end = recovered.endOffset
+    for (let sequence = 1; sequence < 6; sequence++) {
+      for (const id of [1, 2, 3]) {
+        expect(recovered.append(batch(id, sequence), leader)).toMatchObject({
+          errorCode: 0,
+          duplicate: true,
+          baseOffset: 3 * sequence + id - 1,
+        })
+      }
+    }
+    expect(recovered.endOffset).toBe(end)
+    expect(recovered.append(batch(1, 7), leader).errorCode).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    expect(recovered.append(batch(1, 6), leader)).toMatchObject({ errorCode: 0, baseOffset: end })
   })
 })
