@@ -11,7 +11,7 @@ import {
 import { Cursor, takeCharEscape, takeClassEscape } from './escapes.ts'
 import { type Assertion, type Syntax, TopicPatternError } from './syntax.ts'
 
-/** Most repetitions that may be counted, also when counts are nested. */
+/** Most repetitions that may be counted. */
 const maxCount = 1_000
 /** Deepest nesting of groups. */
 const maxDepth = 1_000
@@ -79,9 +79,7 @@ class Parser {
       if (!of) throw new TopicPatternError('missing argument to repetition operator')
       if (repeated) throw new TopicPatternError('invalid nested repetition operator')
       repeated = true
-      const repeat: Syntax = { kind: 'repeat', of, ...count }
-      if (countsOf(repeat) > maxCount) throw new TopicPatternError('invalid repeat count')
-      parts.push(repeat)
+      parts.push({ kind: 'repeat', of, ...count })
     }
     return parts.length === 1 ? (parts[0] as Syntax) : { kind: 'sequence', parts }
   }
@@ -178,8 +176,7 @@ class Parser {
     const text = cursor.takeWhile((char) => char !== ')' && char !== ':')
     const end = cursor.next()
     const [, on = '', minus = '', off = ''] = /^([imsU]*)(-?)([imsU]*)$/.exec(text) ?? []
-    const isValid =
-      on + minus + off === text && end !== '' && (text !== '' || end === ':') && (minus === '' || off !== '')
+    const isValid = on + minus + off === text && end !== '' && (minus === '' || off !== '')
     if (!isValid) throw new TopicPatternError('invalid or unsupported Perl syntax')
     const flag = (name: string, before: boolean) => (off.includes(name) ? false : on.includes(name) || before)
     this.#flags = { ignoreCase: flag('i', this.#flags.ignoreCase), dotAll: flag('s', this.#flags.dotAll) }
@@ -246,22 +243,5 @@ class Parser {
 
   #set(set: CharSet): Syntax {
     return { kind: 'set', set: this.#flags.ignoreCase ? foldCase(set) : set }
-  }
-}
-
-/** The largest product of counts that are nested in one another. */
-function countsOf(syntax: Syntax): number {
-  switch (syntax.kind) {
-    case 'set':
-    case 'assert':
-      return 1
-    case 'sequence':
-      return Math.max(1, ...syntax.parts.map(countsOf))
-    case 'choice':
-      return Math.max(1, ...syntax.options.map(countsOf))
-    case 'repeat': {
-      const count = syntax.max === Number.POSITIVE_INFINITY ? syntax.min : syntax.max
-      return Math.max(1, count) * countsOf(syntax.of)
-    }
   }
 }

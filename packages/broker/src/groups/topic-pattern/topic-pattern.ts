@@ -68,7 +68,9 @@ function compileRepeat(
   } else {
     for (let i = min; i < max; i++) at = emit({ op: 'fork', next: compile(of, at, program), other: next }, program)
   }
-  for (let i = 0; i < min; i++) at = compile(of, at, program)
+  const before = program.length
+  // What is nothing once is nothing a thousand times, and nested a thousand times a thousand times.
+  for (let i = 0; i < min && (i === 0 || program.length > before); i++) at = compile(of, at, program)
   return at
 }
 
