@@ -2,6 +2,7 @@ import {
   AddOffsetsToTxn,
   AddPartitionsToTxn,
   CreateTopics,
+  DescribeTransactions,
   EndTxn,
   ErrorCode,
   errorByCode,
@@ -21,11 +22,16 @@ import { bytesToString, utf8 } from '@millrace/std'
 import type { Broker } from '../../src/index.ts'
 import { RawClient } from '../support/raw-client.ts'
 
+/** What is over in a moment: the markers of the transaction before are on their way. */
+const passing: ReadonlySet<string> = new Set(['CONCURRENT_TRANSACTIONS', 'NOT_ENOUGH_REPLICAS'])
+
 /** A producer with a transactional id, request by request, in transactions v2 or as older clients do it. */
 export class TransactionalClient {
   readonly raw: RawClient
   readonly #version: 0 | 2
   transactionalId = ''
+  /** How often a request is tried again. */
+  patience = 1_000
   producerId = -1
   epoch = -1
   /** By topic and partition. */
@@ -51,11 +57,7 @@ export class TransactionalClient {
   /** Asks until no transaction is in the way. */
   async init(transactionalId: string, timeoutMs = 60_000): Promise<string> {
     this.transactionalId = transactionalId
-    for (;;) {
-      const error = await this.initOnce(timeoutMs)
-      if (error !== 'CONCURRENT_TRANSACTIONS') return error
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
+    return this.#again(() => this.initOnce(timeoutMs))
   }
 
   async initOnce(timeoutMs = 60_000, expected = { producerId: -1, producerEpoch: -1 }): Promise<string> {
@@ -71,11 +73,7 @@ export class TransactionalClient {
 
   /** Sends a record of the transaction, tried again while the one before it is being ended. Answers the error. */
   async send(topic: string, partition: number, value: string): Promise<string> {
-    for (;;) {
-      const error = await this.sendOnce(topic, partition, value)
-      if (error !== 'NOT_ENOUGH_REPLICAS' && error !== 'CONCURRENT_TRANSACTIONS') return error
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
+    return this.#again(() => this.sendOnce(topic, partition, value))
   }
 
   async sendOnce(topic: string, partition: number, value: string): Promise<string> {
@@ -140,11 +138,7 @@ export class TransactionalClient {
 
   /** Answers the error; with v2 the producer takes over the identity of the next transaction. */
   async end(committed: boolean): Promise<string> {
-    for (;;) {
-      const answer = await this.endOnce(committed)
-      if (answer !== 'CONCURRENT_TRANSACTIONS') return answer
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
+    return this.#again(() => this.endOnce(committed))
   }
 
   async endOnce(committed: boolean): Promise<string> {
@@ -207,12 +201,33 @@ export class TransactionalClient {
     return answer?.errorCode ? nameOf(answer.errorCode) : (answer?.committedOffset ?? -1)
   }
 
+  /** The state of a transactional id, as administrators see it. */
+  async stateOf(transactionalId: string): Promise<string | undefined> {
+    const { transactionStates } = await this.raw.call(DescribeTransactions, 0, { transactionalIds: [transactionalId] })
+    return transactionStates[0]?.transactionState
+  }
+
+  /** Goes on as another, which stored its identity. */
+  resume({ transactionalId, producerId, epoch }: TransactionalClient): void {
+    this.transactionalId = transactionalId
+    this.producerId = producerId
+    this.epoch = epoch
+  }
+
   async until(isSo: () => Promise<boolean>): Promise<void> {
     while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
   close(): void {
     this.raw.close()
+  }
+
+  async #again(ask: () => Promise<string>): Promise<string> {
+    for (let i = 0; ; i++) {
+      const error = await ask()
+      if (!passing.has(error) || i === this.patience) return error
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
   }
 
   #become(producerId: number, epoch: number): void {
