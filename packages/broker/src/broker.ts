@@ -150,10 +150,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const metrics: RequestMetrics = { requests: 0, failedRequests: 0 }
     const pool = new BufferPool(maxIdleBufferBytes)
     const { clusterId } = logs.meta
+    const leadership = new Leadership(brokers, topics)
+    const coordinators = new Coordinators(brokers, topics)
     const registry = registerHandlers({
       server,
       clusterId,
       brokers,
+      leadership,
+      coordinators,
       topics,
       metadata,
       loggers,
@@ -177,8 +181,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     }
     const interceptions = interceptor && new Interceptions({ interceptor, topics, timers: networkTime.timers })
     const dispatching = { registry, logger, metrics, ...(interceptions && { interceptions }) }
-    const leadership = new Leadership(brokers, topics)
-    const coordinators = new Coordinators(brokers, topics)
     const nodes = brokers.ids.map(
       (nodeId, i) =>
         new NodeListener({

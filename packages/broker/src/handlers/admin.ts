@@ -20,7 +20,7 @@ import { registerUpdateFeatures } from './update-features.ts'
 
 /** The APIs that describe and change the cluster, its topics and configurations. */
 export function registerAdminHandlers(registry: HandlerRegistry, services: HandlerServices): void {
-  const { server, clusterId, brokers, topics, metadata, groups } = services
+  const { server, clusterId, brokers, metadata, groups } = services
   registerApiVersions(registry, metadata)
   registerCreateTopics(registry, metadata, server)
   registerDeleteTopics(registry, metadata, groups, server)
@@ -33,7 +33,7 @@ export function registerAdminHandlers(registry: HandlerRegistry, services: Handl
   registerUpdateFeatures(registry, metadata)
   registerDescribeCluster(registry, clusterId, brokers)
   registerDescribeQuorum(registry, services)
-  registerElectLeaders(registry, topics)
+  registerElectLeaders(registry, services)
   registerAlterPartitionReassignments(registry, services)
   registerListPartitionReassignments(registry)
   registerDescribeLogDirs(registry, services)

@@ -63,11 +63,8 @@ const routes: Readonly<Record<number, Route>> = {
   [InitProducerId.key]: ofTransaction,
   [AddOffsetsToTxn.key]: ofTransaction,
   [EndTxn.key]: ofTransaction,
-  [AddPartitionsToTxn.key]: {
-    kind: 'transaction',
-    keys: ['v3AndBelowTransactionalId'],
-    parts: { request: 'transactions', response: 'resultsByTransaction' },
-  },
+  // From version 4 on only brokers ask, who share a process here.
+  [AddPartitionsToTxn.key]: { kind: 'transaction', keys: ['v3AndBelowTransactionalId'] },
   [DescribeTransactions.key]: {
     kind: 'transaction',
     parts: { request: 'transactionalIds', response: 'transactionStates' },

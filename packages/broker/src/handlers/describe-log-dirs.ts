@@ -22,14 +22,15 @@ export function registerDescribeLogDirs(
   registry.registerSimple({
     api: DescribeLogDirs,
     versions: [1, 5],
-    handle({ topics: asked }) {
+    handle({ topics: asked }, { client: { nodeId } }) {
       const { totalBytes, usableBytes } = logDirectory.volume() ?? { totalBytes: -1n, usableBytes: -1n }
       const found = asked
-        ? asked.map(({ topic, partitions }) => describe(topic, partitions))
+        ? asked.map(({ topic, partitions }) => describe(topic, partitions, nodeId))
         : [...topics.all()].map(({ name, partitions }) =>
             describe(
               name,
               partitions.map(({ index }) => index),
+              nodeId,
             ),
           )
       const results = [
@@ -45,10 +46,10 @@ export function registerDescribeLogDirs(
     errorResponse: (_request, errorCode) => ({ errorCode, results: [] }),
   })
 
-  function describe(name: string, indexes: readonly number[]) {
+  function describe(name: string, indexes: readonly number[], nodeId: number) {
     const partitions = [...new Set(indexes)].flatMap((partitionIndex) => {
       const partition = topics.partition(name, partitionIndex)
-      if (!partition) return []
+      if (!partition?.replicas.includes(nodeId)) return []
       return [{ partitionIndex, partitionSize: partition.log.sizeInBytes, offsetLag: 0, isFutureKey: false }]
     })
     return { name, partitions }

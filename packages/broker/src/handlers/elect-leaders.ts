@@ -1,16 +1,25 @@
 /**
- * ElectLeaders (43): elects the preferred replica (0), or any that lives (1), as leader (KIP-183, KIP-460). The one replica of a
- * partition leads it already. Asked for all partitions (null), the answer names only those that changed: none.
+ * ElectLeaders (43): elects the preferred replica (0), or any that lives (1), as leader (KIP-183, KIP-460). Where
+ * the right one leads already there is nothing to do. Asked for all partitions (null), the answer names only the others.
  */
-import { ElectLeaders, type ElectLeadersRequest, ErrorCode } from '@millrace/kafka'
-import type { TopicCatalog } from '../metadata/topic-catalog.ts'
-import { type CommandError, refusal } from '../metadata/topic-commands.ts'
+import { ElectLeaders, type ElectLeadersRequest, ErrorCode, errorByCode } from '@millrace/kafka'
+import type { Leadership } from '../metadata/leadership.ts'
+import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
+import { refusal } from '../metadata/topic-commands.ts'
 import type { HandlerRegistry } from './registry.ts'
+
+interface Outcome {
+  readonly errorCode: number
+  readonly errorMessage: string | null
+}
 
 const preferredElection = 0
 const uncleanElection = 1
 
-export function registerElectLeaders(registry: HandlerRegistry, topics: TopicCatalog): void {
+export function registerElectLeaders(
+  registry: HandlerRegistry,
+  { topics, leadership }: { topics: TopicCatalog; leadership: Leadership },
+): void {
   registry.registerSimple({
     api: ElectLeaders,
     versions: [0, 2],
@@ -24,8 +33,8 @@ export function registerElectLeaders(registry: HandlerRegistry, topics: TopicCat
         errorCode: ErrorCode.NONE,
         replicaElectionResults:
           request.topicPartitions === null
-            ? [...topics.all()].map(({ name }) => ({ topic: name, partitionResult: [] }))
-            : results(request, elect),
+            ? [...topics.all()].map((topic) => ({ topic: topic.name, partitionResult: electAll(topic, electionType) }))
+            : results(request, (topic, index) => elect(topic, index, electionType)),
       }
     },
     errorResponse: (request, errorCode) => ({
@@ -34,19 +43,33 @@ export function registerElectLeaders(registry: HandlerRegistry, topics: TopicCat
     }),
   })
 
-  function elect(topic: string, index: number): CommandError {
+  function elect(topic: string, index: number, electionType: number): Outcome {
     if (!topics.get(topic)) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such topic as ${topic}`)
-    if (!topics.partition(topic, index)) {
-      return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such partition as ${topic}-${index}`)
+    const partition = topics.partition(topic, index)
+    if (!partition) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such partition as ${topic}-${index}`)
+    const { leaderId } = partition
+    const preferred = partition.replicas[0] as number
+    if (electionType === preferredElection ? leaderId === preferred : leaderId !== -1) {
+      return refusal(ErrorCode.ELECTION_NOT_NEEDED, 'Leader election not needed for topic partition.')
     }
-    return refusal(ErrorCode.ELECTION_NOT_NEEDED, 'Leader election not needed for topic partition.')
+    if (electionType === preferredElection && leadership.move(partition, preferred)) {
+      return { errorCode: ErrorCode.NONE, errorMessage: null }
+    }
+    const errorCode =
+      electionType === preferredElection
+        ? ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE
+        : ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
+    return refusal(errorCode, errorByCode(errorCode).message)
+  }
+
+  function electAll({ name, partitions }: Topic, electionType: number) {
+    return partitions
+      .map(({ index }) => ({ partitionId: index, ...elect(name, index, electionType) }))
+      .filter(({ errorCode }) => errorCode !== ErrorCode.ELECTION_NOT_NEEDED)
   }
 }
 
-function results(
-  { topicPartitions }: ElectLeadersRequest,
-  outcome: (topic: string, index: number) => { errorCode: number; errorMessage: string | null },
-) {
+function results({ topicPartitions }: ElectLeadersRequest, outcome: (topic: string, index: number) => Outcome) {
   return (topicPartitions ?? []).map(({ topic, partitions }) => ({
     topic,
     partitionResult: partitions.map((partitionId) => ({ partitionId, ...outcome(topic, partitionId) })),

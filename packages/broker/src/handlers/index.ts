@@ -2,6 +2,7 @@ import type { Clock, Random, Timers } from '@millrace/std'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { Brokers } from '../metadata/brokers.ts'
+import type { Leadership } from '../metadata/leadership.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
@@ -18,7 +19,7 @@ import { registerDescribeProducers } from './describe-producers.ts'
 import { registerDescribeTransactions } from './describe-transactions.ts'
 import { registerEndTxn } from './end-txn.ts'
 import { routeToCoordinators } from './coordinator-routing.ts'
-import { Coordinators } from './coordinators.ts'
+import type { Coordinators } from './coordinators.ts'
 import { registerFetch } from './fetch.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { registerFindCoordinator } from './find-coordinator.ts'
@@ -48,6 +49,8 @@ export interface HandlerServices {
   readonly server: ServerConfig
   readonly clusterId: string
   readonly brokers: Brokers
+  readonly leadership: Leadership
+  readonly coordinators: Coordinators
   readonly topics: TopicCatalog
   readonly metadata: MetadataManager
   readonly loggers: BrokerLoggers
@@ -82,8 +85,7 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerMetadata(registry, { topics, metadata, server, clusterId, brokers })
   registerOffsetCommit(registry, groups, topics)
   registerOffsetFetch(registry, groups, topics)
-  const coordinators = new Coordinators(brokers, topics)
-  registerFindCoordinator(registry, groups, transactions, coordinators)
+  registerFindCoordinator(registry, groups, transactions, services.coordinators)
   registerJoinGroup(registry, groups)
   registerHeartbeat(registry, groups)
   registerLeaveGroup(registry, groups)
@@ -100,12 +102,12 @@ export function registerHandlers(services: HandlerServices): HandlerRegistry {
   registerAddPartitionsToTxn(registry, transactions, topics)
   registerAddOffsetsToTxn(registry, transactions, groups)
   registerEndTxn(registry, transactions)
-  registerWriteTxnMarkers(registry, services.markers)
+  registerWriteTxnMarkers(registry, services.markers, topics)
   registerTxnOffsetCommit(registry, { transactions, groups, topics, server })
   registerDescribeProducers(registry, topics)
   registerDescribeTransactions(registry, transactions)
   registerListTransactions(registry, transactions)
   registerAdminHandlers(registry, services)
-  if (brokers.ids.length > 1) routeToCoordinators(registry, coordinators)
+  if (brokers.ids.length > 1) routeToCoordinators(registry, services.coordinators)
   return registry
 }

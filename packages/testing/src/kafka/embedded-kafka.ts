@@ -96,17 +96,17 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** The broker that leads a partition. Undefined: none does, or there is no such partition. */
   leaderOf(topic: string, partition = 0): BrokerNode | undefined {
-    return this.brokers[this.#broker.leaderOf(topic, partition)]
+    return this.#nodeOf(this.#broker.leaderOf(topic, partition))
   }
 
   /** The broker that coordinates a group. Undefined before the first group. */
   coordinatorOf(groupId: string): BrokerNode | undefined {
-    return this.brokers[this.#broker.coordinatorOf('group', groupId)]
+    return this.#nodeOf(this.#broker.coordinatorOf('group', groupId))
   }
 
   /** The broker that coordinates a transactional id. Undefined before the first one. */
   transactionCoordinatorOf(transactionalId: string): BrokerNode | undefined {
-    return this.brokers[this.#broker.coordinatorOf('transaction', transactionalId)]
+    return this.#nodeOf(this.#broker.coordinatorOf('transaction', transactionalId))
   }
 
   /**
@@ -249,6 +249,10 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #nodeOf(nodeId: number): BrokerNode | undefined {
+    return this.brokers.find((broker) => broker.nodeId === nodeId)
   }
 
   async #createFirstTopics(): Promise<void> {
