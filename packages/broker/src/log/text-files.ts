@@ -25,6 +25,8 @@ export function formatOffsetCheckpoint(offsets: OffsetCheckpoint): Uint8Array {
 }
 
 export function parseOffsetCheckpoint(text: string): OffsetCheckpoint | undefined {
+  // Kafka makes the file before it has anything to say.
+  if (text === '') return new Map()
   const lines = checkpointLines(text)
   if (!lines) return undefined
   const offsets: OffsetCheckpoint = new Map()
