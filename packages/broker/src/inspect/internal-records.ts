@@ -66,12 +66,12 @@ export function decodeInternalRecord(
       const record = value && decodeMetadataRecord(value)
       return record ? { type: record.kind, key: null, value: readable(record.value) } : undefined
     }
-    if (key === null) return undefined
+    if (key === null || (topic !== offsetsTopicName && topic !== transactionsTopicName)) return undefined
     const version = structVersion(key)
     const structs =
       topic === offsetsTopicName
         ? groupRecords.get(version)
-        : topic === transactionsTopicName && version === 0
+        : version === 0
           ? ([TransactionLogKey, TransactionLogValue] as const)
           : undefined
     if (!structs) return undefined
