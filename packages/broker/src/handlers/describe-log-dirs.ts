@@ -50,7 +50,7 @@ export function registerDescribeLogDirs(
     const partitions = [...new Set(indexes)].flatMap((partitionIndex) => {
       const partition = topics.partition(name, partitionIndex)
       if (!partition?.replicas.includes(nodeId)) return []
-      return [{ partitionIndex, partitionSize: partition.log.sizeInBytes, offsetLag: 0, isFutureKey: false }]
+      return [{ partitionIndex, partitionSize: partition.openLog?.sizeInBytes ?? 0, offsetLag: 0, isFutureKey: false }]
     })
     return { name, partitions }
   }

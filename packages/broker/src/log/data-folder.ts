@@ -71,6 +71,11 @@ export class DataFolder {
     return this.#recoveryPoints.get(partition) ?? 0
   }
 
+  /** Whether the checkpoint of recovery points has the partition. */
+  isNoted(partition: string): boolean {
+    return this.#recoveryPoints.has(partition)
+  }
+
   logStartOffset(partition: string): number {
     return this.#logStartOffsets.get(partition) ?? 0
   }

@@ -107,7 +107,7 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
       recoveryPoint: {
         ...loaded.recoveryPoint,
         base: segments.active.baseOffset,
-        bytes: options.recoveryPointBytes,
+        minBytes: options.recoveryPointBytes / 256,
       },
     })
   }
@@ -304,9 +304,15 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
   }
 
   /** For {@link LogFlusher}. */
-  afterFlush(): void {
+  afterFlush(bytes: number): void {
     this.metrics.flushes++
     if (this.#config.flush === 'sync') this.advanced()
+    this.#checkpoints.flushed(bytes)
+  }
+
+  /** For {@link LogFlusher}. */
+  get appendedBytes(): number {
+    return this.metrics.appendedBytes
   }
 
   /** For {@link LogFlusher}. */

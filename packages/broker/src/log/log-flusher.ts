@@ -12,10 +12,12 @@ export interface FlushHost {
   readonly config: LogConfig
   readonly endOffset: number
   readonly activeSegment: Segment
+  /** Bytes that were ever appended. */
+  readonly appendedBytes: number
   /** The producers as of the end, as a snapshot file has them. */
   encodeProducers(): Uint8Array
-  /** Called after each flush, before those who wait are answered. */
-  afterFlush(): void
+  /** Called after each flush, which has brought so many bytes to the device, before those who wait are answered. */
+  afterFlush(bytes: number): void
   /** The recovery point has moved from `before` to `offset`. */
   recoveryPointMoved(offset: number, before: number): void
   /** The flush failed; what it covered is in an unknown state. */
@@ -44,10 +46,16 @@ export class LogFlusher implements Flushable {
   #folderChanged: boolean
   #failed = false
   #running: Promise<void> | undefined
+  /** Brings the log's new folder to the device. */
+  #made: (() => Promise<void>) | undefined
   /** What goes on after a flush that nobody has to wait for. Never rejects. */
   #advancing: Promise<void> = Promise.resolve()
   /** Acks up to here wait for a flush although the mode is another one: flush.messages was reached. */
   #requiredTo = -1
+  /** The next flush is to tell how far it came: the recovery point is to move there. */
+  #placeWanted = false
+  /** Of the bytes that were ever appended. */
+  #flushedBytes = 0
   /** Runs while something unsynced is to be synced by a certain time. */
   #timer: TimerHandle | undefined
   /** What lies before is on the device. */
@@ -59,7 +67,12 @@ export class LogFlusher implements Flushable {
     scheduler: FlushScheduler
     host: FlushHost
     flushedOffset: number
-    recoveryPoint: { readonly offset: number; readonly base: number; readonly position: number; readonly bytes: number }
+    recoveryPoint: {
+      readonly offset: number
+      readonly base: number
+      readonly position: number
+      readonly minBytes: number
+    }
     folderChanged: boolean
   }) {
     const { fileSystem, host } = options
@@ -132,6 +145,11 @@ export class LogFlusher implements Flushable {
     if (!this.#failed) this.#scheduler.request(this)
   }
 
+  /** The log has a folder now: nothing in it is acknowledged before `durable` has resolved. */
+  made(durable: () => Promise<void>): void {
+    this.#made = durable
+  }
+
   /** The active segment was closed and a new one made. */
   sealed(segment: Segment, nextBase: number, snapshot: Uint8Array): void {
     this.#recoveryPoint.sealed(segment, nextBase, snapshot)
@@ -160,19 +178,29 @@ export class LogFlusher implements Flushable {
     // No other await: whoever finds none running must start its own before anyone else looks.
     while (this.#running) await this.#running
     if (this.#failed) return
-    this.#running = this.#flush(this.#host.activeSegment, this.#recoveryPoint.isDue(this.#host.activeSegment, false))
+    this.#running = this.#flush()
     await this.#running
     this.#running = undefined
   }
 
-  /** Moves the recovery point on, as far as the log is synced, if that is worth it. For the periodic task. */
+  /**
+   * Moves the recovery point on, if it is worth it: as far as the log is synced, and where syncs are not left to the
+   * operating system, to its end.
+   */
   async checkpoint(): Promise<void> {
-    const active = this.#host.activeSegment
-    const { endOffset } = this.#host
-    if (this.flushedOffset === endOffset && this.#recoveryPoint.isDue(active, true)) {
-      this.#advance([], { segment: active, endOffset, position: active.size, snapshot: this.#host.encodeProducers() })
+    if (this.#recoveryPoint.isDue(this.#host.activeSegment)) {
+      const isSynced = this.flushedOffset === this.#host.endOffset
+      if (isSynced) this.#advance([], this.#place())
+      else this.#placeWanted = true
+      if (!isSynced && this.#host.config.flush === 'sync') await this.flush()
     }
     await this.#advancing
+  }
+
+  /** The end of the log as it is now. */
+  #place(): SyncedPlace {
+    const { activeSegment: segment, endOffset } = this.#host
+    return { segment, endOffset, position: segment.size, snapshot: this.#host.encodeProducers() }
   }
 
   /** Calls `action` when nothing runs, and nothing begins to before it is over. */
@@ -186,14 +214,18 @@ export class LogFlusher implements Flushable {
     action()
   }
 
-  async #flush(segment: Segment, isDue: boolean): Promise<void> {
-    const endOffset = this.#host.endOffset
-    const place = isDue
-      ? { segment, endOffset, position: segment.size, snapshot: this.#host.encodeProducers() }
-      : undefined
+  async #flush(): Promise<void> {
+    const { activeSegment: segment, appendedBytes, endOffset } = this.#host
+    const place = this.#placeWanted ? this.#place() : undefined
+    this.#placeWanted = false
     const sealed = this.#recoveryPoint.takeSealed()
     try {
       for (const entry of sealed) await this.#recoveryPoint.close(entry)
+      if (this.#made) {
+        const made = this.#made
+        this.#made = undefined
+        await made()
+      }
       if (this.#folderChanged) {
         this.#folderChanged = false
         await this.#fs.syncDirectory(this.#host.folder)
@@ -201,7 +233,9 @@ export class LogFlusher implements Flushable {
       if (segment.file.unsynced) await segment.file.sync()
       if (this.#failed) return
       if (endOffset > this.flushedOffset) this.flushedOffset = endOffset
-      this.#host.afterFlush()
+      const bytes = appendedBytes - this.#flushedBytes
+      this.#flushedBytes = appendedBytes
+      this.#host.afterFlush(bytes)
       this.#acks.release(endOffset, ErrorCode.NONE)
       if (sealed.length > 0 || place) this.#advance(sealed, place)
     } catch (cause) {

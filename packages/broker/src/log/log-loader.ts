@@ -47,6 +47,22 @@ export function loadLog(options: LoadOptions): LoadedLog {
   return state
 }
 
+/** A log that has no folder yet. */
+export function newLog(home: SegmentHome, now: number): LoadedLog {
+  const segment = new Segment(home, 0, now)
+  segment.begin()
+  return {
+    segments: [segment],
+    producers: new ProducerState(),
+    epochs: new LeaderEpochs(undefined),
+    snapshots: new Set(),
+    logStartOffset: 0,
+    clean: true,
+    folderChanged: false,
+    recoveryPoint: { offset: 0, position: 0 },
+  }
+}
+
 function listFiles(home: SegmentHome): { bases: number[]; snapshots: Set<number> } {
   settleFolder(home)
   const bases: number[] = []

@@ -20,8 +20,8 @@ import type { LogConfig } from './log-config.ts'
 import { type LogMetrics, newLogMetrics } from './log-event.ts'
 import { deletedFolderSuffix, LogFile, parsePartitionFolder, partitionFolder } from './log-files.ts'
 import { PartitionLog } from './partition-log.ts'
-import type { LogListener } from './partition-log-options.ts'
-import { defaultRecoveryPointBytes } from './recovery-point.ts'
+import type { Checkpoints, LogListener, PartitionLogOptions } from './partition-log-options.ts'
+import { PartitionMaker } from './partition-maker.ts'
 import { TailCacheBudget } from './tail-cache.ts'
 import {
   formatPartitionMetadata,
@@ -50,7 +50,7 @@ export interface LogManagerOptions {
   readonly maxConcurrentFlushes?: number
   /** Memory for the newest batches of all logs, bytes (default 16 MiB). */
   readonly tailCacheBytes?: number
-  /** What a restart after a crash reads of a log at most, and a little more, bytes (default 64 MiB). */
+  /** What a restart after a crash reads of all logs, and a little more, bytes (default 64 MiB). */
   readonly recoveryPointBytes?: number
   /** `log.retention.check.interval.ms` (default 5 minutes). */
   readonly retentionCheckIntervalMs?: number
@@ -60,6 +60,7 @@ export interface LogManagerOptions {
   readonly cleaner?: () => CleanerConfig
 }
 
+const defaultRecoveryPointBytes = 64 * 1024 * 1024
 /** How long recovery points that have moved wait to be written down. */
 const soonMs = 1_000
 /** How many logs are closed, or partitions made, at the same time. */
@@ -83,10 +84,18 @@ export class LogManager {
   readonly #logs = new Map<string, PartitionLog>()
   readonly #topicIds = new Map<string, Uint8Array>()
   readonly #cleaner: LogCleaner
+  readonly #maker: PartitionMaker
   readonly #timers = new Set<TimerHandle>()
   /** The last checkpoint: they must not overtake each other. Never rejects. */
   #checkpointing: Promise<void> = Promise.resolve()
-  readonly #checkpoints = { now: () => this.checkpoint(), soon: () => this.#checkpointSoon() }
+  readonly #checkpoints: Checkpoints = {
+    now: () => this.checkpoint(),
+    soon: () => this.#checkpointSoon(),
+    flushed: (bytes) => this.#flushed(bytes),
+  }
+  /** Since the last checkpoint that they brought about. */
+  #flushedBytes = 0
+  #isBehind = false
   #soon: TimerHandle | undefined
   #closed = false
 
@@ -108,6 +117,7 @@ export class LogManager {
       nodeId: options.nodeId,
       clusterId: options.clusterId,
     })
+    this.#maker = new PartitionMaker(this.#fs, options.folder)
     this.#handles = new FileHandles({ fileSystem: this.#fs, limit: options.maxOpenFiles ?? 1000 })
     this.#flushes = new FlushScheduler({ timers: options.timers, maxConcurrent: options.maxConcurrentFlushes ?? 3 })
     this.#tailBudget = new TailCacheBudget(options.tailCacheBytes ?? 16 * 1024 * 1024)
@@ -171,6 +181,29 @@ export class LogManager {
     return sum
   }
 
+  /**
+   * The log of a partition that has none yet; its folder is made with the first write. Whoever asks knows that there is such
+   * a partition: here nothing tells it before.
+   */
+  newPartition(topic: string, partition: number, topicId: Uint8Array): PartitionLog {
+    const name = partitionFolder(topic, partition)
+    this.#topicIds.set(name, topicId)
+    this.#folder.forget(name)
+    const make = (createLog: () => void) => {
+      const durable = this.#maker.make(this.#folder.file(name), topicId, createLog)
+      return async () => {
+        await durable()
+        this.#checkpointSoon()
+      }
+    }
+    return this.#openLog(topic, partition, { clean: true, make })
+  }
+
+  /** Whether a partition had a folder before the start: that is noted within a second of its making. */
+  hadFolder(topic: string, partition: number): boolean {
+    return this.#folder.isNoted(partitionFolder(topic, partition))
+  }
+
   /** Makes a partition, durably, or answers the one that is there. */
   async createPartition(topic: string, partition: number, topicId: Uint8Array): Promise<PartitionLog> {
     const [log] = await this.createPartitions([{ topic, partition, topicId }])
@@ -212,6 +245,7 @@ export class LogManager {
     this.#folder.forget(name)
     await log.discard()
     await this.#folder.forgetCleanerOffset(name)
+    if (!log.hasFolder) return
     const unique = uuidToString(randomUuid(this.#options.random)).replaceAll('-', '_')
     const renamed = this.#folder.file(`${name}.${unique}${deletedFolderSuffix}`)
     this.#fs.rename(log.folder, renamed)
@@ -278,7 +312,11 @@ export class LogManager {
     this.#folder.lowerRecoveryPoints((name) => this.#logs.get(name)?.endOffset)
   }
 
-  #openLog(topic: string, partition: number, { clean }: { clean: boolean }): PartitionLog {
+  #openLog(
+    topic: string,
+    partition: number,
+    { clean, make }: { clean: boolean; make?: PartitionLogOptions['make'] },
+  ): PartitionLog {
     const name = partitionFolder(topic, partition)
     const { clock, configOf, fileSystem, timers } = this.#options
     const log = new PartitionLog({
@@ -292,11 +330,12 @@ export class LogManager {
       tailBudget: this.#tailBudget,
       listener: this.#options.listener ?? {},
       checkpoints: this.#checkpoints,
-      recoveryPointBytes: this.#options.recoveryPointBytes ?? defaultRecoveryPointBytes,
+      recoveryPointBytes: this.#recoveryPointBytes,
       clean,
       recoveryPoint: this.#folder.recoveryPoint(name),
       logStartOffset: this.#folder.logStartOffset(name),
-      compacted: this.#folder.wasCompacted(name),
+      compacted: make === undefined && this.#folder.wasCompacted(name),
+      ...(make && { make }),
     })
     this.#logs.set(name, log)
     return log
@@ -306,6 +345,7 @@ export class LogManager {
     const recoveryPoints: OffsetCheckpoint = new Map()
     const logStartOffsets: OffsetCheckpoint = new Map()
     for (const [name, log] of this.#logs) {
+      if (!log.hasFolder) continue
       recoveryPoints.set(name, await log.checkpoint())
       if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
     }
@@ -320,10 +360,24 @@ export class LogManager {
     })
   }
 
-  #checkpointAndReport(): void {
-    this.checkpoint().catch((cause: Error) => {
+  #flushed(bytes: number): void {
+    this.#flushedBytes += bytes
+    if (this.#flushedBytes < this.#recoveryPointBytes || this.#isBehind || this.#closed) return
+    this.#flushedBytes = 0
+    this.#isBehind = true
+    this.#checkpointAndReport().then(() => {
+      this.#isBehind = false
+    })
+  }
+
+  #checkpointAndReport(): Promise<void> {
+    return this.checkpoint().catch((cause: Error) => {
       this.#options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: this.#options.folder, cause })
     })
+  }
+
+  get #recoveryPointBytes(): number {
+    return this.#options.recoveryPointBytes ?? defaultRecoveryPointBytes
   }
 
   #every(intervalMs: number, task: () => void): void {

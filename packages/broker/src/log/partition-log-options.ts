@@ -20,6 +20,8 @@ export interface Checkpoints {
   now(): Promise<void>
   /** Within a second: many ask for it while they are written to. */
   soon(): void
+  /** So many bytes more are on the device. */
+  flushed(bytes: number): void
 }
 
 export interface PartitionLogOptions {
@@ -42,4 +44,9 @@ export interface PartitionLogOptions {
   readonly logStartOffset: number
   /** The log was compacted before, whatever its policy is now. */
   readonly compacted: boolean
+  /**
+   * For a log that has no folder yet: makes it, and its first file by `createLog`, before the first write. See
+   * `PartitionMaker`.
+   */
+  readonly make?: (createLog: () => void) => () => Promise<void>
 }

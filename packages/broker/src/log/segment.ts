@@ -68,7 +68,17 @@ export class Segment {
 
   /** Makes the segment's file, which must not exist. */
   create(): void {
+    this.createFile()
+    this.begin()
+  }
+
+  /** As {@link create} for the file alone. */
+  createFile(): void {
     this.file.get('exclusive')
+  }
+
+  /** Empty, whether or not its file is made yet. */
+  begin(): void {
     this.startIndexes()
     this.#indexes.replaceTransactions(new TransactionIndex())
   }

@@ -8,11 +8,15 @@ export interface PartitionWatcher {
   partitionChanged(partition: Partition): void
 }
 
-/** One partition of a topic with its open log, and the fetches that wait for more. */
+/** Opens the logs of partitions. */
+export interface LogOpener {
+  open(partition: Partition): PartitionLog
+}
+
+/** One partition of a topic with its log, and the fetches that wait for more. */
 export class Partition {
   readonly topic: Topic
   readonly index: number
-  readonly log: PartitionLog
   /** The brokers that have it. The first should lead. */
   readonly replicas: readonly number[]
   /** Those of them that are up to date. */
@@ -21,18 +25,37 @@ export class Partition {
   leaderId: number
   /** How often the leader has changed (KIP-320). */
   leaderEpoch: number
-  readonly #watchers = new Set<PartitionWatcher>()
+  readonly #opener: LogOpener
+  #log: PartitionLog | undefined
+  #watchers: Set<PartitionWatcher> | undefined
   /** The topic was deleted. */
   isDeleted = false
 
-  constructor(topic: Topic, index: number, log: PartitionLog, { replicas, isr }: Placement) {
+  /** `log`: undefined when it is not open yet. */
+  constructor(
+    topic: Topic,
+    index: number,
+    { replicas, isr, log, opener }: Placement & { log: PartitionLog | undefined; opener: LogOpener },
+  ) {
     this.topic = topic
     this.index = index
-    this.log = log
+    this.#log = log
+    this.#opener = opener
     this.replicas = replicas
     this.isr = isr
     this.leaderId = isr[0] ?? -1
-    this.leaderEpoch = Math.max(0, log.leaderEpochs.at(-1)?.epoch ?? 0)
+    this.leaderEpoch = Math.max(0, log?.leaderEpochs.at(-1)?.epoch ?? 0)
+  }
+
+  /** Its log, opened when it is first asked for. */
+  get log(): PartitionLog {
+    this.#log ??= this.#opener.open(this)
+    return this.#log
+  }
+
+  /** Its log if it was used, which is empty otherwise. */
+  get openLog(): PartitionLog | undefined {
+    return this.#log
   }
 
   /** Where a leader epoch ended (KIP-320); that of the present leader ends where the log does. */
@@ -52,16 +75,17 @@ export class Partition {
   }
 
   watch(watcher: PartitionWatcher): void {
+    this.#watchers ??= new Set()
     this.#watchers.add(watcher)
   }
 
   unwatch(watcher: PartitionWatcher): void {
-    this.#watchers.delete(watcher)
+    this.#watchers?.delete(watcher)
   }
 
   /** The high watermark has moved, or the leader; or the partition is deleted. */
   changed(): void {
-    if (this.#watchers.size === 0) return
+    if (!this.#watchers?.size) return
     for (const watcher of [...this.#watchers]) watcher.partitionChanged(this)
   }
 }

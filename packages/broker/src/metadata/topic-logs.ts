@@ -1,17 +1,18 @@
 import type { ServerConfig } from '../config/server-config.ts'
 import { resolveTopicConfig, type TopicConfig } from '../config/topic-config.ts'
+import { JournalError } from '../journal/journal.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Brokers } from './brokers.ts'
 import type { ClusterImage, TopicImage } from './cluster-image.ts'
 import type { MetadataChanges } from './metadata-changes.ts'
-import { Partition } from './partition.ts'
+import { type LogOpener, Partition } from './partition.ts'
 import { Topic, type TopicCatalog } from './topic-catalog.ts'
 import { offsetsTopicName, transactionsTopicName } from './topic-name.ts'
 
 /** Keeps the open logs and the catalog in line with the metadata. */
-export class TopicLogs {
+export class TopicLogs implements LogOpener {
   readonly #logs: LogManager
   readonly #catalog: TopicCatalog
   readonly #server: ServerConfig
@@ -50,7 +51,7 @@ export class TopicLogs {
   #configure(topic: Topic): void {
     topic.configure(this.#server)
     const config = logConfigOf(topic.name, topic.config, this.#server)
-    for (const { log } of topic.partitions) log.config = config
+    for (const { openLog } of topic.partitions) if (openLog) openLog.config = config
   }
 
   /** Deletes what a crash left of topics that were deleted before it. Returns folders that nobody knows. */
@@ -70,25 +71,31 @@ export class TopicLogs {
     this.#byLog.get(log)?.changed()
   }
 
+  /** For {@link Partition}. The log of one that was deleted is not made: nothing would take it away again. */
+  open(partition: Partition): PartitionLog {
+    const { topic, index } = partition
+    if (partition.isDeleted) throw new JournalError(`${topic.name}-${index} was deleted`)
+    const log = this.#logs.newPartition(topic.name, index, topic.id)
+    log.config = logConfigOf(topic.name, topic.config, this.#server)
+    this.#byLog.set(log, partition)
+    return log
+  }
+
+  /** Partitions that have a folder get their logs; those that have none get them when they are first used. */
   async #open(image: TopicImage, known: Topic | undefined): Promise<void> {
     const topic = known ?? new Topic(image, this.#server)
-    const first = topic.partitions.length
-    const wanted = Array.from({ length: image.partitions - first }, (_, i) => ({
-      topic: image.name,
-      partition: first + i,
-      topicId: image.id,
-    }))
     const config = logConfigOf(image.name, topic.config, this.#server)
-    const present = wanted.flatMap(({ partition }) => {
+    for (let index = topic.partitions.length; index < image.partitions; index++) {
+      let log = this.#logs.get(image.name, index)
       // One without an id was not made to its end.
-      const isWhole = this.#logs.topicIdOf(image.name, partition) !== undefined
-      return (isWhole && this.#logs.get(image.name, partition)) || []
-    })
-    const logs = present.length === wanted.length ? present : await this.#logs.createPartitions(wanted)
-    for (const [i, log] of logs.entries()) {
-      log.config = config
-      const partition = new Partition(topic, first + i, log, this.#brokers.placement(image.replicas[first + i]))
+      if (log && !this.#logs.topicIdOf(image.name, index)) {
+        log = await this.#logs.createPartition(image.name, index, image.id)
+      }
+      const placement = this.#brokers.placement(image.replicas[index])
+      const partition = new Partition(topic, index, { ...placement, log, opener: this })
       topic.partitions.push(partition)
+      if (!log) continue
+      log.config = config
       this.#byLog.set(log, partition)
     }
     if (!known) this.#catalog.add(topic)
@@ -98,10 +105,12 @@ export class TopicLogs {
     this.#catalog.remove(topic)
     for (const partition of topic.partitions) {
       partition.isDeleted = true
-      this.#byLog.delete(partition.log)
+      if (partition.openLog) this.#byLog.delete(partition.openLog)
       partition.changed()
     }
-    for (const { index } of topic.partitions) await this.#logs.deletePartition(topic.name, index)
+    for (const { index, openLog } of topic.partitions) {
+      if (openLog) await this.#logs.deletePartition(topic.name, index)
+    }
   }
 }
 

@@ -179,6 +179,7 @@ describe('descriptions', () => {
     expect(retention?.synonyms).toEqual([
       { name: 'retention.ms', value: '5', source: 1 },
       { name: 'log.retention.ms', value: '123456789', source: 4 },
+      { name: 'log.retention.hours', value: '168', source: 5 },
     ])
     expect(size).toMatchObject({ value: '1048588', configSource: 5 })
     expect(results[0]?.configs).toHaveLength(2)

@@ -61,7 +61,10 @@ async function openPartition(clock: ManualClock, config: Partial<LogConfig> = {}
   const opening = openLog({ clock, config: { flush: 'sync', ...config }, ...(disk && { fileSystem: disk }) })
   await clock.settle()
   const { log } = await opening
-  return { log, partition: new Partition({} as Topic, 0, log, { replicas: [1], isr: [1] }) }
+  return {
+    log,
+    partition: new Partition({} as Topic, 0, { replicas: [1], isr: [1], log, opener: { open: () => log } }),
+  }
 }
 
 test.each([
