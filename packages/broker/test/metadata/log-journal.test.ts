@@ -1,6 +1,6 @@
 import { bytesToString, hostSystem, MemoryFileSystem, seededRandom, systemClock, utf8 } from '@millrace/std'
 import { describe, expect, test } from 'vitest'
-import type { JournalRecord } from '../../src/journal/journal.ts'
+import { type JournalEntry, JournalError, type JournalRecord } from '../../src/journal/journal.ts'
 import { defaultLogConfig, LogManager } from '../../src/log/index.ts'
 import { LogJournal } from '../../src/metadata/log-journal.ts'
 
@@ -72,4 +72,53 @@ describe('LogJournal', () => {
     ).toEqual(state)
     await again.close()
   })
+
+  test('what is part of an open transaction stays so through compaction and restart, until its marker', async () => {
+    const fileSystem = new MemoryFileSystem({ clock: systemClock })
+    const logs = openLogs(fileSystem)
+    const log = await logs.createPartition('journal', 0, topicId)
+    const journal = new LogJournal(log, systemClock)
+    const open = { producerId: 7, producerEpoch: 3 }
+    const entries: JournalEntry[] = [
+      { key: utf8('before'), value: utf8('1') },
+      { key: utf8('pending'), value: utf8('2'), transaction: open },
+      { key: utf8('other'), value: utf8('3'), transaction: { producerId: 8, producerEpoch: 0 } },
+      { key: utf8('after'), value: utf8('4') },
+    ]
+    for (const { transaction, ...record } of entries) journal.append([record], transaction)
+    for (let i = 0; i < 100; i++) journal.append([{ key: utf8('large'), value: utf8('x'.repeat(60_000)) }])
+    expect(await durable(journal)).toBe(true)
+    journal.compactIfLarge(() => entries)
+    expect(await durable(journal)).toBe(true)
+    expect(log.logStartOffset).toBeGreaterThan(100)
+    expect(transactionsOf(journal)).toEqual(entries.map((entry) => nameOf(entry)))
+    expect(log.hasOngoingTransaction(7, 3)).toBe(true)
+    await logs.close()
+    const again = openLogs(fileSystem)
+    const reopened = again.get('journal', 0) as NonNullable<ReturnType<LogManager['get']>>
+    const recovered = new LogJournal(reopened, systemClock)
+    expect(transactionsOf(recovered)).toEqual(entries.map((entry) => nameOf(entry)))
+    recovered.appendMarker({ ...open, producerEpoch: 4, coordinatorEpoch: 0, commit: true, transactionVersion: 2 })
+    expect(await durable(recovered)).toBe(true)
+    expect(transactionsOf(recovered)).toEqual([...entries.map((entry) => nameOf(entry)), '7 commits in epoch 4'])
+    expect(reopened.hasOngoingTransaction(7, 4)).toBe(false)
+    expect(() => recovered.append([{ key: utf8('late'), value: null }], open)).toThrow(JournalError)
+    await again.close()
+  })
 })
+
+function nameOf({ key, transaction }: JournalEntry): string {
+  const name = bytesToString(key as Uint8Array)
+  return transaction ? `${name} of ${transaction.producerId} in epoch ${transaction.producerEpoch}` : name
+}
+
+/** What a journal tells, in order. */
+function transactionsOf(journal: LogJournal): string[] {
+  const told: string[] = []
+  journal.replay({
+    record: (record, transaction) => void told.push(nameOf({ ...record, transaction })),
+    marker: ({ producerId, producerEpoch, commit }) =>
+      void told.push(`${producerId} ${commit ? 'commits' : 'aborts'} in epoch ${producerEpoch}`),
+  })
+  return told
+}

@@ -78,7 +78,7 @@ test.each([2, 0] as const)(
     await run(whole, version, (client) => live(client, all))
     await run(whole, version, (client) => check(client, all))
     expect(all.map(({ isTold }) => isTold)).toEqual([true, true, true])
-    for (let n = 60 + version; n < whole.operations; n += 5 + (n % 5)) {
+    for (let n = 60 + version; n < whole.operations; n += 9 + (n % 5)) {
       const disk = new SimulatedDisk({ clock: systemClock, random: seededRandom(n) })
       const told: Told[] = []
       disk.crashAfter(n)
