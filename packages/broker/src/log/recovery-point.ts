@@ -4,11 +4,6 @@ import { LogSuffix, segmentFile } from './log-files.ts'
 import type { Segment } from './segment.ts'
 import { isOutOfRoom } from './storage-error.ts'
 
-/** Bytes of synced batches after which the recovery point moves on: a restart after a crash reads little more. */
-export const defaultRecoveryPointBytes = 64 * 1024 * 1024
-/** Of that, what is enough where a log is looked at now and then. */
-const idleShare = 1 / 64
-
 /** A place up to which a log was synced. */
 export interface SyncedPlace {
   readonly segment: Segment
@@ -31,12 +26,12 @@ interface SealedSegment {
 
 /**
  * Up to where a log needs no check after a crash: its batches, their indexes and the producers as of there are on the
- * device. It moves on with every segment that is closed, and within the active one after so many bytes.
+ * device. It moves on with every segment that is closed, and within the active one when the log is told to.
  */
 export class RecoveryPoint {
   readonly #fs: FileSystem
   readonly #folder: string
-  readonly #bytes: number
+  readonly #minBytes: number
   /** Hears of the offset that it moved to, and of the one before. */
   readonly #moved: (offset: number, before: number) => void
   #sealed: SealedSegment[] = []
@@ -45,13 +40,13 @@ export class RecoveryPoint {
   offset: number
 
   /**
-   * `position`: where `offset` lies in the segment that begins at `base`. `bytes`: how many it stays behind at most, but for
-   * those that are being written. `moved` is called when it has moved on.
+   * `position`: where `offset` lies in the segment that begins at `base`. `minBytes`: how far it moves within a segment at
+   * least. `moved` is called when it has moved on.
    */
   constructor(options: {
     fileSystem: FileSystem
     folder: string
-    bytes: number
+    minBytes: number
     offset: number
     base: number
     position: number
@@ -59,16 +54,16 @@ export class RecoveryPoint {
   }) {
     this.#fs = options.fileSystem
     this.#folder = options.folder
-    this.#bytes = options.bytes
+    this.#minBytes = options.minBytes
     this.#moved = options.moved
     this.offset = options.offset
     this.#place = { base: options.base, position: options.position }
   }
 
-  /** Has so much been written to the active segment that the recovery point should move into it? */
-  isDue(active: Segment, isIdle: boolean): boolean {
+  /** Has so much been written to the active segment that moving into it is worth its writes and syncs? */
+  isDue(active: Segment): boolean {
     const before = active.baseOffset === this.#place.base ? this.#place.position : 0
-    return active.size - before >= this.#bytes * (isIdle ? idleShare : 1)
+    return active.size - before >= this.#minBytes
   }
 
   /** The active segment was closed and a new one made. */
