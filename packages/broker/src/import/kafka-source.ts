@@ -2,7 +2,14 @@ import { BATCH_MAGIC, BATCH_HEADER_BYTES, magic } from '@millrace/kafka'
 import { bytesEqual, type FileSystem, joinPath, MillraceError, uuidToString } from '@millrace/std'
 import { ClusterFacts, type PartitionPlace, type TopicFacts } from '../inspect/cluster-facts.ts'
 import { metadataRecords } from '../inspect/metadata-log.ts'
-import { LogFile, LogSuffix, offsetOfFile, parsePartitionFolder, partitionFolder } from '../log/log-files.ts'
+import {
+  deletedFolderSuffix,
+  LogFile,
+  LogSuffix,
+  offsetOfFile,
+  parsePartitionFolder,
+  partitionFolder,
+} from '../log/log-files.ts'
 import {
   type MetaProperties,
   parseMetaProperties,
@@ -177,7 +184,7 @@ function readCheckpoints(fs: FileSystem, folder: string): Checkpoints {
 /** Why a folder is not taken over: undefined when it is, '' when that needs no mention. */
 function whyLeftBehind(fs: FileSystem, folder: string, name: string, facts: ClusterFacts): string | undefined {
   const parsed = parsePartitionFolder(name)
-  if (!parsed) return /-delete$/.test(name) ? '' : 'it is no folder of a partition'
+  if (!parsed) return name.endsWith(deletedFolderSuffix) ? '' : 'it is no folder of a partition'
   if (parsed.topic === metadataTopicName) return ''
   if (unknownInternalTopics.has(parsed.topic)) return 'such topics are not served'
   const topic = facts.topics.get(parsed.topic)
