@@ -14,6 +14,7 @@ import {
 import { assignmentRecord, consumerGroupRecord, memberRecord } from './consumer-records.ts'
 import { metadataHash } from './metadata-hash.ts'
 import { reconcile } from './reconcile.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import { computeTarget, topicKeys } from './target-assignment.ts'
 
 /** Topics are looked at again when they change; this is for the case that a change was missed. */
@@ -30,7 +31,7 @@ export class GroupChange {
   /** As the group knows it. */
   readonly #member: ConsumerMember
   #epoch: number
-  #isHomogeneous: boolean | undefined
+  #subscriptions: Subscriptions | undefined
 
   /** `records`: those that have led to `group`, when the log has not got them yet. */
   constructor(context: ShardContext, group: ConsumerGroup, member: ConsumerMember, records: GroupRecord[]) {
@@ -57,12 +58,7 @@ export class GroupChange {
   updateEpoch(updated: ConsumerMember, options: { hasSubscriptionChanged: boolean }): void {
     const group = this.#group
     const { clock, topics } = this.#context
-    const subscriptions = group.subscriptions.clone()
-    subscriptions.replaceMember(this.#member, updated)
-    subscriptions.dropUnusedRegexes()
-    const hash = metadataHash(subscriptions.topics(), topics)
-    const isNew = !group.members.has(updated.memberId) && !group.staticMembers.has(updated.instanceId ?? '')
-    this.#isHomogeneous = subscriptions.isHomogeneous(group.members.size + (isNew ? 1 : 0))
+    const hash = metadataHash(this.#subscriptionsWith(updated).topics(), topics)
     if (options.hasSubscriptionChanged || hash !== group.metadataHash) {
       this.#epoch++
       this.records.push(consumerGroupRecord(group.id, { epoch: this.#epoch, metadataHash: hash }))
@@ -85,12 +81,31 @@ export class GroupChange {
       updated,
       epoch: this.#epoch,
       assignor: group.preferredAssignor(this.#member, updated) ?? settings.consumer.assignors[0] ?? 'uniform',
-      isHomogeneous: this.#isHomogeneous ?? group.subscriptions.isHomogeneous(group.members.size),
+      isHomogeneous: this.#isHomogeneousWith(updated),
       topics,
       nowMs,
     })
     this.records.push(...records)
     return { epoch: this.#epoch, partitions: target ?? new Map() }
+  }
+
+  #subscriptionsWith(updated: ConsumerMember): Subscriptions {
+    if (this.#subscriptions) return this.#subscriptions
+    const subscriptions = this.#group.subscriptions.clone()
+    subscriptions.replaceMember(this.#member, updated)
+    subscriptions.dropUnusedRegexes()
+    this.#subscriptions = subscriptions
+    return subscriptions
+  }
+
+  /**
+   * Whether all members are subscribed to the same topics, this one included. Kafka asks without it when the epoch does not move
+   * by it: then one that joins without topics is given partitions that it never takes.
+   */
+  #isHomogeneousWith(updated: ConsumerMember): boolean {
+    const { members, staticMembers } = this.#group
+    const isNew = !members.has(updated.memberId) && !staticMembers.has(updated.instanceId ?? '')
+    return this.#subscriptionsWith(updated).isHomogeneous(members.size + (isNew ? 1 : 0))
   }
 
   /** The last target assignment. A static member that is back has that of the one whose place it takes. */

@@ -2,11 +2,14 @@ import type { GroupRecord } from '../group-records.ts'
 import type { Group } from '../group.ts'
 import { Refused } from '../refused.ts'
 import { noRecords, type ShardContext } from '../shard-context.ts'
+import type { TopicsImage } from '../topics-image.ts'
 import { parseTopicPattern, type TopicPattern, TopicPatternError } from '../topic-pattern/topic-pattern.ts'
 import { ConsumerGroup } from './consumer-group.ts'
 import { type ConsumerMember, regexOf, sameNames } from './consumer-member.ts'
 import { consumerGroupRecord, regexRecord, type ResolvedRegex } from './consumer-records.ts'
 import { metadataHash } from './metadata-hash.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import { topicKeys } from './target-assignment.ts'
 
 /** Regular expressions of a group are not looked at again sooner than this. */
 const minRefreshMs = 10_000
@@ -118,12 +121,26 @@ export class RegexSubscriptions {
       records.push(regexRecord(groupId, regex, value))
     }
     const hash = metadataHash(subscriptions.topics(), topics)
+    hasChanged ||= holdsUnsubscribed(group, subscriptions, topics)
     if (!hasChanged && hash === group.metadataHash) return records
     const epoch = group.epoch + 1
     records.push(consumerGroupRecord(groupId, { epoch, metadataHash: hash }))
     group.metadataExpiry = { atMs: clock.now() + metadataRefreshMs, epoch }
     return records
   }
+}
+
+/**
+ * Whether a member is still to have topics that its regular expression does not stand for. Kafka does not look: when an expression
+ * is replaced by one that stands for nothing new, what its member gives up stays with nobody.
+ */
+function holdsUnsubscribed(group: ConsumerGroup, subscriptions: Subscriptions, topics: TopicsImage): boolean {
+  for (const [memberId, member] of group.members) {
+    if (regexOf(member) === undefined) continue
+    const subscribed = topicKeys(subscriptions.topicsOf(member), topics)
+    for (const topic of group.targetOf(memberId).keys()) if (!subscribed.has(topic)) return true
+  }
+  return false
 }
 
 function parse(regex: string): TopicPattern {
