@@ -36,14 +36,14 @@ export interface LogConfig {
   readonly maxCompactionLagMs: number
   /** `delete.retention.ms`: how long compaction keeps tombstones, and markers of transactions without records. */
   readonly deleteRetentionMs: number
-  /** `flush.messages`: with `flush: 'none'`, a sync is due (and acks wait for it) after so many records. */
+  /** `flush.messages`: unless `flush` is `sync`, a sync is due (and acks wait for it) after so many records. */
   readonly flushMessages: number
-  /** `flush.ms`: with `flush: 'none'`, what was written is synced after this time at the latest. */
+  /** `flush.ms`: unless `flush` is `sync`, what was written is synced after this time at the latest. */
   readonly flushMs: number
   /**
-   * `sync`: an ack, and what consumers may see, waits for fsync. `none`: both follow the write to the page cache, as
-   * in Kafka's own default, and a crash of the machine may lose what was acknowledged. `interval`: as `none`, and what was
-   * written is synced `flush.ms` later at the latest.
+   * `sync`: an ack, and what consumers may see, waits for fsync. `interval`: both follow the write to the page cache, and
+   * the sync comes `flush.ms` later at the latest (1 s where that is not set). `none`: as in Kafka's own default the sync is
+   * left to the operating system, but for segments that are closed. See docs/durability.md.
    */
   readonly flush: 'sync' | 'interval' | 'none'
   /** `producer.id.expiration.ms`: an idempotent producer that wrote nothing for this long is forgotten. */
