@@ -149,6 +149,49 @@ describe("flush: 'none'", () => {
     expect(log.flushedOffset).toBe(1)
   })
 
+  test.each([
+    ['flush.ms', 2_500],
+    ['a second, where flush.ms is not set', Number.MAX_SAFE_INTEGER],
+  ])('interval acknowledges at once and syncs after %s', async (_after, flushMs) => {
+    const { clock, log } = await openOnDisk({ flush: 'interval', flushMs })
+    const interval = flushMs < Number.MAX_SAFE_INTEGER ? flushMs : 1_000
+    const acks: number[] = []
+    produce(log, acks)
+    expect([acks, log.highWatermark]).toEqual([[0], 1])
+    await clock.advanceAsync(interval - 1)
+    produce(log, acks)
+    expect(log.flushedOffset).toBe(0)
+    await clock.advanceAsync(1)
+    expect([acks, log.flushedOffset]).toEqual([[0, 1], 2])
+    // An interval begins with a write, not with the sync before.
+    await clock.advanceAsync(10 * interval)
+    produce(log, acks)
+    await clock.advanceAsync(interval - 1)
+    expect([log.flushedOffset, log.metrics.flushes]).toEqual([2, 1])
+    await clock.advanceAsync(1)
+    expect([log.flushedOffset, log.metrics.flushes]).toEqual([3, 2])
+  })
+
+  test('a change to interval takes effect for what is written already', async () => {
+    const { clock, log } = await openOnDisk({ flush: 'none' })
+    produce(log, [])
+    await clock.advanceAsync(60_000)
+    expect(log.flushedOffset).toBe(0)
+    log.config = { ...log.config, flush: 'interval' }
+    await clock.advanceAsync(1_000)
+    expect(log.flushedOffset).toBe(1)
+  })
+
+  test.each(['interval', 'none'] as const)('with %s nothing is acknowledged after a failed sync', async (flush) => {
+    const { clock, disk, log } = await openOnDisk({ flush, flushMs: 500 })
+    produce(log, [])
+    disk.failNext('sync')
+    await clock.advanceAsync(500)
+    expect(log.state).toBe('offline')
+    expect(log.append(makeBatch(), leader).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(await log.flushed()).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+  })
+
   test('a change to sync brings what was written to the device; what consumers have seen stays visible', async () => {
     const { clock, log } = await openOnDisk({ flush: 'none' })
     produce(log, [])
