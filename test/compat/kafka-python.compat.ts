@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { pythonPackage } from './peers.ts'
 import { compatSuite, freshName } from './suite.ts'
 
-const script = fileURLToPath(new URL('./kafka_python_client.py', import.meta.url))
+const script = fileURLToPath(new URL('./python/kafka_python_client.py', import.meta.url))
 
 compatSuite('kafka-python', pythonPackage('kafka-python', '3.0.12'), (python, target) => {
   // The broker runs in this process: waiting must not block it.
@@ -26,6 +26,14 @@ compatSuite('kafka-python', pythonPackage('kafka-python', '3.0.12'), (python, ta
       received: 400,
       distinct: 400,
       members: 2,
+    })
+  })
+
+  it('commits and aborts transactions, offsets in them', async () => {
+    expect(await runAs('transactions', freshName('txn'), freshName('offsets'))).toEqual({
+      read_committed: ['first', 'second'],
+      read_uncommitted: ['first', 'never', 'second'],
+      committed: 7,
     })
   })
 })

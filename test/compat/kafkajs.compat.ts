@@ -23,9 +23,18 @@ interface KafkaJs {
         resources: { configEntries: { configName: string; configValue: string }[] }[]
       }>
     }
-    producer(options?: { idempotent?: boolean }): {
+    producer(options?: { idempotent?: boolean; transactionalId?: string; maxInFlightRequests?: number }): {
       connect(): Promise<void>
       disconnect(): Promise<void>
+      transaction(): Promise<{
+        send(options: { topic: string; messages: { value: string; partition?: number }[] }): Promise<unknown>
+        sendOffsets(options: {
+          consumerGroupId: string
+          topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+        }): Promise<void>
+        commit(): Promise<void>
+        abort(): Promise<void>
+      }>
       send(options: {
         topic: string
         compression?: number
@@ -142,5 +151,40 @@ compatSuite('kafkajs', npmPackage<KafkaJs>('kafkajs', '2.2.4'), ({ Kafka }, targ
     await all
     for (const consumer of consumers) await consumer.disconnect()
     expect(received.map(({ value }) => value).sort()).toEqual(sent.sort())
+  })
+
+  it('commits and aborts transactions, offsets in them', async () => {
+    const topic = freshName('txn')
+    const kafka = connect()
+    const admin = kafka.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] })
+    const groupId = freshName('offsets')
+    const producer = kafka.producer({ idempotent: true, transactionalId: freshName('id'), maxInFlightRequests: 1 })
+    await producer.connect()
+    const within = async (value: string, offset: string) => {
+      const transaction = await producer.transaction()
+      await transaction.send({ topic, messages: [{ value, partition: 0 }] })
+      await transaction.sendOffsets({
+        consumerGroupId: groupId,
+        topics: [{ topic, partitions: [{ partition: 0, offset }] }],
+      })
+      return transaction
+    }
+    const offset = async () => (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions[0]?.offset
+    await (await within('first', '5')).commit()
+    await expect.poll(offset, { timeout: 10_000 }).toBe('5')
+    await (await within('never', '9')).abort()
+    await (await within('second', '7')).commit()
+    await expect.poll(offset, { timeout: 10_000 }).toBe('7')
+    await producer.disconnect()
+    const consumer = kafka.consumer({ groupId: freshName('reader'), maxWaitTimeInMs: 100 })
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    const received: string[] = []
+    await consumer.run({ eachMessage: async ({ message }) => void received.push(message.value.toString()) })
+    await expect.poll(() => received.join(), { timeout: 30_000 }).toBe('first,second')
+    await consumer.disconnect()
+    await admin.disconnect()
   })
 })

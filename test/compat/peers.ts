@@ -39,7 +39,7 @@ export function kcat(): Peer<string> {
 }
 
 /** A package of the npm registry, in a folder of its own so that the project's lock file does not carry it. */
-export function npmPackage<T>(name: string, version: string): Peer<T> {
+export function npmFolder(name: string, version: string): Peer<string> {
   const folder = join(peersHome, 'npm', name.replace('/', '-'))
   const marker = join(folder, `.installed-${version}`)
   if (!existsSync(marker)) {
@@ -49,7 +49,14 @@ export function npmPackage<T>(name: string, version: string): Peer<T> {
     if (!installed.ok) return { available: false, why: `${name} could not be installed: ${lastLine(installed.output)}` }
     writeFileSync(marker, '')
   }
-  return { available: true, value: createRequire(join(folder, 'package.json'))(name) as T }
+  return { available: true, value: folder }
+}
+
+/** The package itself, loaded into this process. */
+export function npmPackage<T>(name: string, version: string): Peer<T> {
+  const folder = npmFolder(name, version)
+  if (!folder.available) return folder
+  return { available: true, value: createRequire(join(folder.value, 'package.json'))(name) as T }
 }
 
 /** A Python that has the package, in a virtual environment of its own. */

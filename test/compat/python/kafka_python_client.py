@@ -2,6 +2,7 @@
 
 usage: kafka_python_client.py round-trip BOOTSTRAP TOPIC none|gzip
        kafka_python_client.py group BOOTSTRAP TOPIC GROUP
+       kafka_python_client.py transactions BOOTSTRAP TOPIC GROUP
 """
 
 import json
@@ -10,6 +11,7 @@ import threading
 import time
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient, NewTopic
 
 
@@ -90,6 +92,34 @@ def group(bootstrap, topic, group_id):
     return {"received": len(received), "distinct": len(set(received)), "members": len(seen_by)}
 
 
+def transactions(bootstrap, topic, group_id):
+    create_topic(bootstrap, topic, 1)
+    partition = TopicPartition(topic, 0)
+    producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic + "-id")
+    producer.init_transactions()
+    for value, offset, commit in [(b"first", 5, True), (b"never", 9, False), (b"second", 7, True)]:
+        producer.begin_transaction()
+        producer.send(topic, value=value, partition=0)
+        producer.flush()
+        producer.send_offsets_to_transaction({partition: OffsetAndMetadata(offset, "", -1)}, group_id)
+        producer.commit_transaction() if commit else producer.abort_transaction()
+    producer.close()
+    values = {}
+    for isolation in ("read_committed", "read_uncommitted"):
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level=isolation, group_id=group_id, enable_auto_commit=False)
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        found = []
+        deadline = time.time() + 3
+        while time.time() < deadline:
+            for batch in consumer.poll(timeout_ms=200).values():
+                found.extend(r.value.decode() for r in batch)
+        values[isolation] = found
+        committed = consumer.committed(partition)
+        consumer.close()
+    return {**values, "committed": committed}
+
+
 if __name__ == "__main__":
-    kinds = {"round-trip": round_trip, "group": group}
+    kinds = {"round-trip": round_trip, "group": group, "transactions": transactions}
     print(json.dumps(kinds[sys.argv[1]](*sys.argv[2:])))
