@@ -16,7 +16,6 @@ import {
   ErrorCode,
   errorByCode,
   isTransactional,
-  NO_PRODUCER_ID,
   Produce,
   producerEpoch,
   producerId,
@@ -88,9 +87,9 @@ export function registerProduce(registry: HandlerRegistry, services: ProduceServ
   })
 }
 
-/** Records of a transaction come with its transactional id, and from one producer. */
+/** Records of a transaction come with its transactional id, and from one producer in one epoch. */
 function checkTransactional({ topicData, transactionalId }: ProduceRequest): void {
-  let id = NO_PRODUCER_ID
+  let first: Uint8Array | undefined
   for (const { partitionData } of topicData) {
     for (const { records } of partitionData) {
       if (!isOfTransaction(records)) continue
@@ -100,11 +99,10 @@ function checkTransactional({ topicData, transactionalId }: ProduceRequest): voi
           'records of a transaction come with the transactional id',
         )
       }
-      const own = producerId(records, 0)
-      if (id !== NO_PRODUCER_ID && own !== id) {
-        throw new RequestError(ErrorCode.INVALID_PRODUCER_ID_MAPPING, 'a transaction has one producer id')
+      first ??= records
+      if (producerId(records, 0) !== producerId(first, 0) || producerEpoch(records, 0) !== producerEpoch(first, 0)) {
+        throw new RequestError(ErrorCode.INVALID_PRODUCER_ID_MAPPING, 'a transaction has one producer id and epoch')
       }
-      id = own
     }
   }
 }

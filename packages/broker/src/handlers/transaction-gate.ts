@@ -149,7 +149,7 @@ export class TransactionGate {
   ): Promise<readonly TransactionError[]> {
     const request = { transactionalId, producerId, producerEpoch, partitions }
     if (version < addsPartitionsFrom) return this.#transactions.verifyPartitions(request)
-    const error = await this.#transactions.addPartitionsOfWrite({ ...request, clientVersion: 2 })
+    const error = await this.#transactions.addPartitions({ ...request, clientVersion: 2 })
     return partitions.map(() => error)
   }
 }

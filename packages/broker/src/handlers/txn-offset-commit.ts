@@ -46,7 +46,7 @@ export function registerTxnOffsetCommit(
     const added = { transactionalId, ...producer, partitions: [target] }
     const error =
       version >= addsFrom
-        ? await transactions.addPartitionsOfWrite({ ...added, clientVersion: 2 })
+        ? await transactions.addPartitions({ ...added, clientVersion: 2 })
         : isVerified
           ? (await transactions.verifyPartitions(added))[0]
           : 'NONE'
@@ -63,7 +63,8 @@ export function registerTxnOffsetCommit(
     }
     const isOpen = () => !isVerified || transactions.isOpen(transactionalId, producer, target)
     const errors = await groups.commitTransactional(commitRequest, producer, isOpen)
-    return errors ? errors.map((each) => ErrorCode[each]) : all(ErrorCode.CONCURRENT_TRANSACTIONS)
+    // The transaction was ended while the answer was on its way: what all clients try again after tells them so.
+    return errors ? errors.map((each) => ErrorCode[each]) : all(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
   }
 
   registry.registerSimple({

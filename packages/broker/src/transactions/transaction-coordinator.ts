@@ -108,20 +108,11 @@ export class TransactionCoordinator {
     return error === 'NONE' && value ? { error, ...identityAfter(value) } : nobody(error)
   }
 
-  /** Adds partitions to a transaction. */
-  async addPartitions(request: AddPartitionsRequest): Promise<TransactionError> {
-    if (request.transactionalId === '') return 'INVALID_REQUEST'
-    await this.ready()
-    return new Promise((resolve, reject) => {
-      this.#addPartitions(request, resolve, reject)
-    })
-  }
-
   /**
-   * {@link addPartitions} for a broker that was written to (KIP-890). While the transaction before it is being completed it
-   * waits a little, as the client cannot know.
+   * Adds partitions to a transaction. While the transaction before it is being completed it waits a little: producers that
+   * write without asking (KIP-890) cannot know, and the others would come back after a pause.
    */
-  async addPartitionsOfWrite(request: AddPartitionsRequest): Promise<TransactionError> {
+  async addPartitions(request: AddPartitionsRequest): Promise<TransactionError> {
     if (request.transactionalId === '') return 'INVALID_REQUEST'
     await this.ready()
     return new Promise((resolve, reject) => {

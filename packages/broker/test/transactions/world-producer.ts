@@ -62,8 +62,7 @@ export class WorldProducer {
     const { transactionalId, version } = this
     const target = { topic, partition }
     const request = { transactionalId, ...identity, partitions: [target], clientVersion: version }
-    const added = version === 2 ? coordinator.addPartitionsOfWrite(request) : coordinator.addPartitions(request)
-    this.#ask(added, (error) => {
+    this.#ask(coordinator.addPartitions(request), (error) => {
       const isOpen = () => this.#world.coordinator.isOpen(transactionalId, identity, target)
       const log = this.#world.partitions[partition]
       const isAppended =
