@@ -113,8 +113,11 @@ export class TimeIndexCheck {
 export class TransactionIndexCheck {
   readonly #cursor: EntryCursor
   readonly #problems: Problems
+  readonly #isSettled: boolean
 
-  constructor(file: string, bytes: Uint8Array, problems: Problems) {
+  /** `isSettled`: all entries must be there; otherwise the last ones may be about to be written. */
+  constructor(file: string, bytes: Uint8Array, { isSettled, problems }: { isSettled: boolean; problems: Problems }) {
+    this.#isSettled = isSettled
     this.#cursor = new EntryCursor(file, bytes, TRANSACTION_ENTRY_BYTES, problems)
     this.#problems = problems
   }
@@ -142,7 +145,7 @@ export class TransactionIndexCheck {
     const cursor = this.#cursor
     while (!cursor.isDone && this.#lastOffset < offset) this.#foreign()
     if (cursor.isDone || this.#lastOffset !== offset) {
-      if (expected.isNeeded) {
+      if (expected.isNeeded && this.#isSettled) {
         this.#problems.add(
           cursor.file,
           `The transaction that producer ${producerId} aborted at offset ${offset} is missing`,

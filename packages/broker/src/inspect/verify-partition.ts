@@ -5,16 +5,18 @@ import {
   indexRecords,
   lastOffset,
   maxTimestamp,
+  NO_LEADER_EPOCH,
   partitionLeaderEpoch,
   RecordIndex,
 } from '@millrace/kafka'
-import { type FileSystem, FileSystemError, joinPath, uuidToString } from '@millrace/std'
+import { bytesEqual, type FileSystem, FileSystemError, joinPath, uuidToString } from '@millrace/std'
 import { BatchScanner, END_OF_SCAN } from '../log/batch-scanner.ts'
 import { type EpochEntry, LeaderEpochs } from '../log/leader-epochs.ts'
 import { LogFile, LogSuffix, offsetOfFile, segmentFile } from '../log/log-files.ts'
 import { decodeProducerSnapshot } from '../log/producer-snapshot.ts'
 import { ProducerState } from '../log/producer-state.ts'
 import { readQuarantine } from '../log/quarantine.ts'
+import { sumOf } from '../log/segment-indexes.ts'
 import { parseLeaderEpochs, parsePartitionMetadata, readTextFile } from '../log/text-files.ts'
 import { OffsetIndexCheck, TimeIndexCheck, TransactionIndexCheck } from './index-checks.ts'
 import type { Problems } from './problem.ts'
@@ -133,6 +135,14 @@ export class PartitionVerifier {
     }
   }
 
+  /** Ours: a transaction index has no checksum of its own. */
+  #checkSum(base: number, index: Uint8Array): void {
+    const path = segmentFile(this.#facts.folder, base, LogSuffix.transactionIndexSum)
+    const sum = this.#read(path)
+    if (sum && !bytesEqual(sum, sumOf(index)))
+      this.#problems.add(path, 'It is not the checksum of the transaction index')
+  }
+
   #verifySegment(base: number, nextBase: number | undefined, start: number): void {
     const { folder } = this.#facts
     const path = segmentFile(folder, base, LogSuffix.log)
@@ -144,17 +154,21 @@ export class PartitionVerifier {
       )
     }
     const problems = this.#problems
+    // Index files of what is not known to be on the device yet come later.
+    const isSettled = this.#facts.isClean || (nextBase !== undefined && nextBase <= (this.#facts.recoveryPoint ?? 0))
     const index = (suffix: string) => {
       const file = segmentFile(folder, base, suffix)
       const bytes = this.#read(file)
-      if (!bytes && suffix !== LogSuffix.transactionIndex && (nextBase !== undefined || this.#facts.isClean)) {
+      if (!bytes && suffix !== LogSuffix.transactionIndex && isSettled) {
         problems.add(file, 'It is missing')
       }
       return [file, bytes ?? new Uint8Array(0)] as const
     }
     const offsets = new OffsetIndexCheck(...index(LogSuffix.offsetIndex), base, problems)
     const times = new TimeIndexCheck(...index(LogSuffix.timeIndex), base, problems)
-    const aborted = new TransactionIndexCheck(...index(LogSuffix.transactionIndex), problems)
+    const abortedFile = index(LogSuffix.transactionIndex)
+    const aborted = new TransactionIndexCheck(...abortedFile, { isSettled, problems })
+    if (isSettled) this.#checkSum(base, abortedFile[1])
     let file: ReturnType<FileSystem['open']>
     try {
       file = this.#fs.open(path, 'read')
@@ -228,7 +242,7 @@ export class PartitionVerifier {
   /** A batch's epoch and offset are outside of its checksum: the checkpoint says which epoch wrote which offsets. */
   #checkEpoch(path: string, epoch: number, offset: number, position: number): void {
     const known = this.#epochs
-    if (!known || epoch < 0) return
+    if (!known || epoch === NO_LEADER_EPOCH) return
     const first = this.#epochEntries[0] as EpochEntry
     // The log may begin within a batch, and its first epoch with it.
     const expected = known.epochAt(Math.max(offset, this.#firstVisible === offset ? first.startOffset : offset))

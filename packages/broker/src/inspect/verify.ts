@@ -14,6 +14,9 @@ import { metadataRecords } from './metadata-log.ts'
 import { type Problem, Problems } from './problem.ts'
 import { PartitionVerifier } from './verify-partition.ts'
 
+/** The id that Apache Kafka gives the metadata log. */
+const metadataTopicId = new Uint8Array(16).fill(1, 15)
+
 export interface VerifySummary {
   readonly partitions: number
   readonly bytes: number
@@ -67,7 +70,7 @@ export function* verifyDataFolder(fs: FileSystem, folder: string): Generator<Pro
         recoveryPoint: recoveryPoints?.get(name),
         // Without the checkpoint nobody knows where compaction has been.
         cleanerOffset: cleanerOffsets ? cleanerOffsets.get(name) : Number.POSITIVE_INFINITY,
-        topicId: facts?.topics.get(topic)?.id,
+        topicId: topic === metadataTopicName ? metadataTopicId : facts?.topics.get(topic)?.id,
       },
       found,
     )

@@ -197,7 +197,7 @@ export class SegmentIndexes {
 }
 
 /** Bytes (4) and CRC-32C (4) of a transaction index. */
-function sumOf(bytes: Uint8Array): Uint8Array {
+export function sumOf(bytes: Uint8Array): Uint8Array {
   const sum = new Uint8Array(8)
   writeInt32(sum, 0, bytes.byteLength)
   writeInt32(sum, 4, crc32c(bytes, 0))

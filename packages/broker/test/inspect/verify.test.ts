@@ -33,9 +33,13 @@ describe('verifyDataFolder', () => {
   test('nor in one that a broker is writing to', async () => {
     const folder = open(copyOf(await makeFolder()))
     const log = folder.logs.get('plain', 0)
-    if (!log) throw new Error('no log')
+    const transactions = folder.logs.get('transactions', 0)
+    if (!log || !transactions) throw new Error('no log')
+    const marker = { coordinatorEpoch: 1, producerEpoch: 0, transactionVersion: 1 }
     for (let i = 0; i < 30; i++) {
       write(log, `more ${i}`, { epoch: 3 })
+      write(transactions, `more ${i}`, { producer: { id: 200, sequence: i, transactional: true } })
+      if (i % 3 === 1) transactions.appendEndTxnMarker({ ...marker, producerId: 200, commit: i % 2 === 0 })
       await folder.clock.settle()
       expect(verify(folder.fileSystem).problems).toEqual([])
     }

@@ -3,70 +3,94 @@ import { KeyHash } from './key-hash.ts'
 
 /** Bytes of a slot: 16 of the key's hash, 8 of the offset. As many as Kafka's `SkimpyOffsetMap` takes. */
 export const SLOT_BYTES = 24
-const firstSlots = 1024
+const firstSlots = 16
 /** A table that can still grow is kept emptier than a full one: looking things up is quicker. */
 const growAt = 0.7
+/** As many tables share the memory: one that grows moves its entries at once, and must not hold the event loop up for long. */
+const mostTables = 256
+const leastSlotsOfTable = 4_096
 
 /**
  * The last offset of each key, by the key's hash: bounded memory however long the keys are. It begins small and grows up
- * to `maxBytes`; while it grows, half as much again is taken.
+ * to `maxBytes`.
  */
 export class OffsetMap {
   readonly #hash: KeyHash
-  readonly #maxSlots: number
-  readonly #loadFactor: number
-  #slots: number
-  #hashes: Int32Array
-  /** The offset plus one, 0 in an empty slot. */
-  #offsets: Float64Array
-  #count = 0
+  readonly #tables: Table[]
   /** All offsets up to here are known: later ones are not judged by this map. */
   latestOffset = -1
 
   /** `loadFactor`: the share of all slots that may be in use. */
   constructor(options: { maxBytes: number; loadFactor: number; random: Random }) {
     this.#hash = new KeyHash(options.random)
-    this.#maxSlots = Math.max(2, Math.floor(options.maxBytes / SLOT_BYTES))
-    this.#loadFactor = options.loadFactor
-    this.#slots = Math.min(firstSlots, this.#maxSlots)
-    this.#hashes = new Int32Array(4 * this.#slots)
-    this.#offsets = new Float64Array(this.#slots)
+    const slots = Math.max(2, Math.floor(options.maxBytes / SLOT_BYTES))
+    const count = Math.max(1, Math.min(mostTables, Math.floor(slots / leastSlotsOfTable)))
+    this.#tables = Array.from({ length: count }, () => new Table(Math.floor(slots / count), options.loadFactor))
   }
 
   get count(): number {
-    return this.#count
+    return this.#tables.reduce((sum, table) => sum + table.count, 0)
   }
 
   /** Takes note of a later offset for the key. False, and nothing is changed, when there is no room for another key. */
   put(bytes: Uint8Array, start: number, length: number, offset: number): boolean {
-    this.#hash.of(bytes, start, length)
-    const slot = this.#find(this.#hash.words, 0)
-    if (this.#offsets[slot] === 0) {
-      if (this.#count + 1 > this.#limit()) {
-        if (this.#slots >= this.#maxSlots) return false
-        this.#grow()
-        return this.put(bytes, start, length, offset)
-      }
-      this.#hashes.set(this.#hash.words, 4 * slot)
-      this.#count++
-    }
-    this.#offsets[slot] = offset + 1
+    if (!this.#tableOf(bytes, start, length).put(this.#hash.words, offset)) return false
     this.latestOffset = offset
     return true
   }
 
   /** The last offset of the key, -1 when it is not in the map. */
   get(bytes: Uint8Array, start: number, length: number): number {
+    return this.#tableOf(bytes, start, length).get(this.#hash.words)
+  }
+
+  #tableOf(bytes: Uint8Array, start: number, length: number): Table {
     this.#hash.of(bytes, start, length)
-    return (this.#offsets[this.#find(this.#hash.words, 0)] as number) - 1
+    return this.#tables[((this.#hash.words[3] as number) >>> 0) % this.#tables.length] as Table
+  }
+}
+
+/** Open addressing over the hashes. */
+class Table {
+  readonly #maxSlots: number
+  readonly #loadFactor: number
+  #slots: number
+  #hashes: Int32Array
+  /** The offset plus one, 0 in an empty slot. */
+  #offsets: Float64Array
+  count = 0
+
+  constructor(maxSlots: number, loadFactor: number) {
+    this.#maxSlots = maxSlots
+    this.#loadFactor = loadFactor
+    this.#slots = Math.min(firstSlots, maxSlots)
+    this.#hashes = new Int32Array(4 * this.#slots)
+    this.#offsets = new Float64Array(this.#slots)
+  }
+
+  put(hash: Int32Array, offset: number): boolean {
+    const slot = this.#find(hash, 0)
+    if (this.#offsets[slot] === 0) {
+      if (this.count + 1 > this.#limit()) {
+        if (this.#slots >= this.#maxSlots) return false
+        this.#grow()
+        return this.put(hash, offset)
+      }
+      this.#hashes.set(hash, 4 * slot)
+      this.count++
+    }
+    this.#offsets[slot] = offset + 1
+    return true
+  }
+
+  get(hash: Int32Array): number {
+    return (this.#offsets[this.#find(hash, 0)] as number) - 1
   }
 
   #limit(): number {
-    const full = this.#slots >= this.#maxSlots
+    if (this.#slots < this.#maxSlots) return this.#slots * growAt
     // One slot stays empty, or a search would not end; one must fit, or nothing would ever be compacted.
-    return full
-      ? Math.max(1, Math.min(this.#slots - 1, Math.floor(this.#slots * this.#loadFactor)))
-      : this.#slots * growAt
+    return Math.max(1, Math.min(this.#slots - 1, Math.floor(this.#slots * this.#loadFactor)))
   }
 
   /** The slot of the hash at `hashes[at]`, or the empty one where it belongs. */
