@@ -56,6 +56,8 @@ export class SimulatedDisk implements FileSystem {
   #failures: { operation: DiskOperation; code: string; skip: number }[] = []
   #held: (() => void)[] | undefined
   capacity: number
+  /** Called when power fails in the middle of an operation: whatever runs on this machine must end before it does anything more. */
+  onPowerFailure: () => void = () => {}
   /** Operations so far. */
   operations = 0
 
@@ -100,6 +102,15 @@ export class SimulatedDisk implements FileSystem {
     this.#generation++
     this.#locks.clear()
     this.#root.crash(this.#random)
+    this.resumeSyncs()
+  }
+
+  /** The process ended, the power did not: all that was written is there, synced or not; old handles are dead. */
+  killProcess(): void {
+    this.#crashIn = Number.POSITIVE_INFINITY
+    this.#failures = []
+    this.#generation++
+    this.#locks.clear()
     this.resumeSyncs()
   }
 
@@ -299,6 +310,7 @@ export class SimulatedDisk implements FileSystem {
     if (this.#crashIn <= 0) {
       if (operation !== 'sync') effect()
       this.#crashed = true
+      this.onPowerFailure()
       throw new SimulatedCrash(`power failed during ${operation} ${path}`)
     }
     const failure = this.#failures.find((planned) => planned.operation === operation)

@@ -154,6 +154,10 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
     return this.#make === undefined
   }
 
+  get isFolderDurable(): boolean {
+    return this.hasFolder && this.flusher.isFolderDurable
+  }
+
   /** For {@link LogAppender}: makes the folder of a log that has none yet. Throws what the file system throws. */
   makeFolder(): void {
     if (!this.#make) return
@@ -330,7 +334,23 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
 
   /** For {@link LogFlusher}: the data may or may not be on the device, and trying again would not tell. */
   flushFailed(cause: Error): void {
+    if (this.#state === 'online' && this.#config.flush === 'sync') this.#dropUnsynced()
     this.writeFailed(cause)
+  }
+
+  /**
+   * A file whose sync has failed may read as if it had not, until power is lost: a restart would take for safe what is not
+   * on the device. Nobody was told that it is, so it is cut off.
+   */
+  #dropUnsynced(): void {
+    try {
+      this.appender.endOffset = this.trimmer.truncateTo(this.flusher.flushedOffset, this.#clock.now())
+      this.#cache.clear()
+      this.view.truncated(this.endOffset)
+      this.flusher.truncated(this.endOffset)
+    } catch {
+      // A disk that fails does not have to take that either; the log goes offline in any case.
+    }
   }
 
   /** For {@link LogAppender}. */

@@ -173,6 +173,11 @@ export class LogFlusher implements Flushable {
     this.#folderChanged = true
   }
 
+  /** Whether the folder of the log is on the device, with what it is known by. */
+  get isFolderDurable(): boolean {
+    return this.#made === undefined
+  }
+
   /** Flushes what is written now. Does not reject: a failure goes to the host. */
   async flush(): Promise<void> {
     // No other await: whoever finds none running must start its own before anyone else looks.
@@ -222,9 +227,8 @@ export class LogFlusher implements Flushable {
     try {
       for (const entry of sealed) await this.#recoveryPoint.close(entry)
       if (this.#made) {
-        const made = this.#made
+        await this.#made()
         this.#made = undefined
-        await made()
       }
       if (this.#folderChanged) {
         this.#folderChanged = false

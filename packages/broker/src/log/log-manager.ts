@@ -297,6 +297,7 @@ export class LogManager {
   }
 
   #loadLogs(): void {
+    if (!this.#folder.wasClean) this.#fs.syncDirectoryNow(this.#options.folder)
     for (const name of this.#fs.list(this.#options.folder)) {
       if (name.endsWith(deletedFolderSuffix)) {
         this.#fs.remove(this.#folder.file(name))
@@ -307,9 +308,25 @@ export class LogManager {
       const metadata = readTextFile(this.#fs, joinPath(this.#folder.file(name), LogFile.partitionMetadata))
       const topicId = metadata === undefined ? undefined : parsePartitionMetadata(metadata)
       if (topicId) this.#topicIds.set(name, topicId)
+      if (!this.#folder.wasClean && !this.#folder.isNoted(name)) this.#syncFolder(name)
       this.#openLog(parsed.topic, parsed.partition, { clean: this.#folder.wasClean })
     }
     this.#folder.lowerRecoveryPoints((name) => this.#logs.get(name)?.endOffset)
+  }
+
+  /** The process that made the folder may have ended before it was on the device. */
+  #syncFolder(name: string): void {
+    const folder = this.#folder.file(name)
+    const metadata = joinPath(folder, LogFile.partitionMetadata)
+    if (this.#fs.stat(metadata)) {
+      const handle = this.#fs.open(metadata, 'write')
+      try {
+        handle.syncNow()
+      } finally {
+        handle.close()
+      }
+    }
+    this.#fs.syncDirectoryNow(folder)
   }
 
   #openLog(
@@ -345,7 +362,7 @@ export class LogManager {
     const recoveryPoints: OffsetCheckpoint = new Map()
     const logStartOffsets: OffsetCheckpoint = new Map()
     for (const [name, log] of this.#logs) {
-      if (!log.hasFolder) continue
+      if (!log.isFolderDurable) continue
       recoveryPoints.set(name, await log.checkpoint())
       if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
     }

@@ -108,6 +108,11 @@ export class PartitionLog {
     return this.#core.hasFolder
   }
 
+  /** Whether the folder is on the device, with what it is known by. */
+  get isFolderDurable(): boolean {
+    return this.#core.isFolderDurable
+  }
+
   get sizeInBytes(): number {
     return this.#core.segments.sizeInBytes
   }

@@ -64,7 +64,11 @@ function whileAlive(disk: FileSystem, isAlive: () => boolean): FileSystem {
         const member: unknown = Reflect.get(object, name, object)
         if (typeof member !== 'function') return member
         return (...args: unknown[]) => {
-          if (!isAlive()) throw new SimulatedCrash('the process is dead')
+          if (!isAlive()) {
+            const crash = new SimulatedCrash('the process is dead')
+            if (name === 'sync' || name === 'syncDirectory') return Promise.reject(crash)
+            throw crash
+          }
           const result: unknown = member.apply(object, args)
           return name === 'open' ? guard(result as FileHandle) : result
         }
