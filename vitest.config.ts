@@ -11,7 +11,7 @@ export default defineConfig({
       'examples/**/*.test.ts',
       'tools/**/*.test.ts',
       // A short slice of `npm run compat`: our own client, and one that needs nothing but npm.
-      'test/compat/{kafkajs,millrace-client}.compat.ts',
+      'test/compat/{kafkajs,millrace-client,millrace-client-*}.compat.ts',
     ],
     execArgv: ['--conditions=millrace-source'],
     testTimeout: 30_000,

@@ -16,10 +16,10 @@ const OUTSIDER = { memberId: '', generationId: -1, groupInstanceId: null }
 compatSuite("Millrace's client: transactions", { available: true, value: undefined }, (_, target) => {
   const options = () => ({ bootstrapServers: target.bootstrap })
 
-  async function setUp(partitions = 3) {
+  async function setUp(partitions = 3, configs: Record<string, number> = {}) {
     const topic = freshName('transactions')
     const admin = new KafkaAdmin(options())
-    await admin.createTopics([{ topic, partitions }])
+    await admin.createTopics([{ topic, partitions, configs }])
     const transactionalId = freshName('id')
     const newProducer = (more: Partial<KafkaProducerOptions> = {}) =>
       new KafkaProducer({ ...options(), transactionalId, lingerMs: 0, ...more })
@@ -77,7 +77,11 @@ compatSuite("Millrace's client: transactions", { available: true, value: undefin
     expect(await admin.fetchOffsets(group.groupId)).toEqual([])
     await commit(7)
     await producer.commitTransaction()
-    const stored = await admin.fetchOffsets(group.groupId, { requireStable: true })
+    // Markers may still be on their way; only who asks for a partition is told to wait for them.
+    const stored = await admin.fetchOffsets(group.groupId, {
+      partitions: [{ topic, partition: 0 }],
+      requireStable: true,
+    })
     expect(stored).toEqual([{ topic, partition: 0, offset: 7, metadata: 'note' }])
     await admin.close()
   })
@@ -120,8 +124,7 @@ compatSuite("Millrace's client: transactions", { available: true, value: undefin
   })
 
   it('goes on after a record that was refused: the transaction is aborted, the next one counts', async () => {
-    const { topic, admin, newProducer, read } = await setUp()
-    await admin.incrementalAlterConfigs({ type: 'topic', name: topic }, [{ name: 'max.message.bytes', value: 1_000 }])
+    const { topic, admin, newProducer, read } = await setUp(1, { 'max.message.bytes': 1_000 })
     await using producer = newProducer()
     await producer.initTransactions()
     producer.beginTransaction()

@@ -22,6 +22,9 @@ const MAX_BATCH_BYTES = 0x7fff_ffff
 /** The most that a record takes beside key, value and headers: five varints, one varlong, one byte. */
 export const MAX_RECORD_OVERHEAD_BYTES = 5 * 5 + 10 + 1
 
+/** -1 as a varint: it takes as many bytes as 0. */
+const NULL_LENGTH = 1
+
 /** What a batch carries beside its records; all of it may be left out. */
 export interface BatchIdentity {
   baseOffset?: number
@@ -37,6 +40,8 @@ export interface BatchIdentity {
 export interface ByteColumn {
   data: Uint8Array
   offsets: Int32Array | Uint32Array
+  /** One byte for each entry, 1 where it is null. Without it none is. */
+  nulls?: Uint8Array | undefined
 }
 
 /**
@@ -120,7 +125,7 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Adds the values (and keys) `from` to `to` of columns, until the batch would pass `maxBytes`; an empty batch takes at
+   * Adds the values (and keys, none of them null) `from` to `to` of columns, until the batch would pass `maxBytes`; an empty batch takes at
    * least one. Returns the index after the last one taken. With `rows` these are indexes into it, and it holds those of
    * the columns. `timestamps` in milliseconds since the epoch, integers.
    */
@@ -135,13 +140,14 @@ export class RecordBatchBuilder {
   }): number {
     const { values, keys, timestamps, rows, from, to } = columns
     const limit = columns.maxBytes ?? MAX_BATCH_BYTES
-    const { offsets } = values
+    const { offsets, nulls } = values
     const valueRegion = new CopyRegion(values.data)
     const keyRegion = keys ? new CopyRegion(keys.data) : valueRegion
     for (let i = from; i < to; i++) {
       const row = rows ? (rows[i] as number) : i
       const start = offsets[row] as number
-      const valueLength = (offsets[row + 1] as number) - start
+      const isNull = nulls !== undefined && nulls[row] === 1
+      const valueLength = isNull ? 0 : (offsets[row + 1] as number) - start
       const keyStart = keys ? (keys.offsets[row] as number) : 0
       const keyLength = keys ? (keys.offsets[row + 1] as number) - keyStart : 0
       const delta = this.#count
@@ -179,9 +185,12 @@ export class RecordBatchBuilder {
         copyRegion(keyRegion, keyStart, this.#region, at, keyLength)
         at += keyLength
       } else bytes[at++] = 1
-      at = writeVarint(bytes, at, valueLength)
-      copyRegion(valueRegion, start, this.#region, at, valueLength)
-      at += valueLength
+      if (isNull) bytes[at++] = NULL_LENGTH
+      else {
+        at = writeVarint(bytes, at, valueLength)
+        copyRegion(valueRegion, start, this.#region, at, valueLength)
+        at += valueLength
+      }
       bytes[at++] = 0
       this.#at = at
       this.#count = delta + 1

@@ -32,7 +32,9 @@ export interface ColumnBatch {
   topic: string
   /** Without it: by the keys, or one partition for all when there are none. */
   partition?: number
+  /** With `nulls`, some are tombstones on a compacted topic. */
   values: ByteColumn
+  /** All or none of the records have one. */
   keys?: ByteColumn
   /** Milliseconds since the epoch, integers. Its length is the number of records. */
   timestamps: Float64Array
