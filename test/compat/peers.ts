@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -41,14 +41,21 @@ export function kcat(): Peer<string> {
 /** A package of the npm registry, in a folder of its own so that the project's lock file does not carry it. */
 export function npmFolder(name: string, version: string): Peer<string> {
   const folder = join(peersHome, 'npm', name.replace('/', '-'))
-  const marker = join(folder, `.installed-${version}`)
-  if (!existsSync(marker)) {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-    const installed = run('npm', ['install', '--no-save', '--no-audit', '--no-fund', `${name}@${version}`], folder)
-    if (!installed.ok) return { available: false, why: `${name} could not be installed: ${lastLine(installed.output)}` }
-    writeFileSync(marker, '')
+  if (existsSync(join(folder, `.installed-${version}`))) return { available: true, value: folder }
+  // Test files run side by side: each installs for itself, and the first one to be done gives it to all.
+  const own = `${folder}.${process.pid}`
+  mkdirSync(own, { recursive: true })
+  writeFileSync(join(own, 'package.json'), '{ "private": true }\n')
+  const installed = run('npm', ['install', '--no-save', '--no-audit', '--no-fund', `${name}@${version}`], own)
+  if (installed.ok) {
+    writeFileSync(join(own, `.installed-${version}`), '')
+    if (!existsSync(join(folder, `.installed-${version}`))) {
+      rmSync(folder, { recursive: true, force: true })
+      renameSync(own, folder)
+    }
   }
+  rmSync(own, { recursive: true, force: true })
+  if (!installed.ok) return { available: false, why: `${name} could not be installed: ${lastLine(installed.output)}` }
   return { available: true, value: folder }
 }
 

@@ -61,8 +61,32 @@ test('a job of three lines runs', async () => {
   expect(stdout).toContain('BE\n')
 }, 60_000)
 
+test.each([
+  ['imported', 'kafka.test.mjs', "import { embeddedKafka } from 'millrace/testing'"],
+  ['required', 'kafka.test.cjs', "const { embeddedKafka } = require('millrace/testing')"],
+])(
+  'the test kit, %s, in node:test',
+  async (_how, file, load) => {
+    await writeFile(
+      join(project, file),
+      [
+        load,
+        "const { test } = process.getBuiltinModule('node:test')",
+        "test('a record comes back', async () => {",
+        '  await using kafka = await embeddedKafka()',
+        "  await kafka.produce('t', 'x')",
+        "  if ((await kafka.waitFor('t', 1))[0].value !== 'x') throw new Error('it is another')",
+        '})',
+      ].join('\n'),
+    )
+    const { stdout } = await exec(process.execPath, ['--test', '--test-reporter=tap', file], { cwd: project })
+    expect(stdout).toContain('# pass 1\n# fail 0\n')
+  },
+  60_000,
+)
+
 test('nothing but the built files and the sources is packed', async () => {
-  for (const name of ['std', 'kafka', 'broker', 'engine', 'connectors']) {
+  for (const name of ['std', 'kafka', 'broker', 'engine', 'connectors', 'testing']) {
     const entries = await readdir(join(project, 'node_modules/@millrace', name))
     expect(entries.filter((entry) => entry !== 'node_modules').sort()).toEqual(['dist', 'package.json', 'src'])
     expect(await readdir(join(project, 'node_modules/@millrace', name, 'dist'))).not.toContain('.tsbuildinfo')

@@ -62,7 +62,8 @@ function allowed(key: ConfigKey): string {
 function protocol(): string {
   // Registration keeps the services for later; none is used before a request comes.
   const unused = new Proxy({}, { get: () => undefined })
-  const services = { server: parseServerConfig({}), topics: unused, metadata: unused, groups: unused, pool: unused }
+  const named = { server: parseServerConfig({}), brokers: { ids: [] } }
+  const services = new Proxy(named, { get: (target, name) => Reflect.get(target, name) ?? unused })
   const rows = registerHandlers(services as unknown as HandlerServices)
     .all()
     .map(({ api, versions: [first, last], notes = '' }) => `| ${api.key} | ${api.name} | ${first}–${last} | ${notes} |`)
