@@ -13,7 +13,7 @@ interface Golden {
   readonly result: Readonly<Record<string, Targets>>
 }
 
-type Targets = Readonly<Record<string, number[]>>
+type Targets = Readonly<Record<string, readonly number[]>>
 
 const golden = readFileSync(new URL('golden/assignors.jsonl', import.meta.url), 'utf8')
   .trim()

@@ -77,7 +77,8 @@ export class ConsumerClient {
     const owned = this.owned ?? new Set()
     // Who says that it does not have what it was given must not take it any more: the answer says what it may take.
     if (isFull) this.#assigned = new Set(owned)
-    const hasChanged = !this.#reported || owned.symmetricDifference(this.#reported).size > 0
+    const hasChanged =
+      !this.#reported || owned.size !== this.#reported.size || [...owned].some((name) => !this.#reported?.has(name))
     this.#reported = new Set(owned)
     const answer = this.#run(harness, this.#request({ isFull, tellsOwned: isFull || hasChanged }))
     if (loseAnswer) {

@@ -13,6 +13,7 @@ class SlowJournal implements Journal {
 
   replay(): void {}
   append(): void {}
+  appendMarker(): void {}
   compactIfLarge(): void {}
 
   whenDurable(callback: (ok: boolean) => void): void {
