@@ -4,18 +4,13 @@
  * A version that is not known is answered with a version 0 body and UNSUPPORTED_VERSION by the dispatcher (KIP-511). Before
  * version 4 features that may be at level 0 are left out of the supported ones (KIP-1022).
  */
-import { AddOffsetsToTxn, ApiVersions, ConsumerGroupHeartbeat, EndTxn, ErrorCode } from '@millrace/kafka'
-import { type FeatureName, featureNames, supportedFeatures } from '../metadata/features.ts'
+import { ApiVersions, ErrorCode } from '@millrace/kafka'
+import { featureNames, supportedFeatures } from '../metadata/features.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import { advertisedVersions, type HandlerRegistry } from './registry.ts'
 
 /** KIP-511: names of client software that may stand in a metric or log. */
 const softwarePattern = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
-/** Clients use a feature by these; one without them is not there. */
-const apisOf: { readonly [N in FeatureName]?: readonly { readonly key: number }[] } = {
-  'transaction.version': [EndTxn, AddOffsetsToTxn],
-  'group.version': [ConsumerGroupHeartbeat],
-}
 const zeroLevelsFrom = 4
 
 export function registerApiVersions(registry: HandlerRegistry, metadata: MetadataManager): void {
@@ -26,18 +21,17 @@ export function registerApiVersions(registry: HandlerRegistry, metadata: Metadat
       if (version >= 3 && !(softwarePattern.test(clientSoftwareName) && softwarePattern.test(clientSoftwareVersion))) {
         return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] }
       }
-      const served = featureNames.filter((name) => apisOf[name]?.every(({ key }) => registry.get(key)) ?? true)
       return {
         apiKeys: registry.all().map((registration) => {
           const [minVersion, maxVersion] = advertisedVersions(registration)
           return { apiKey: registration.api.key, minVersion, maxVersion }
         }),
-        supportedFeatures: served.flatMap((name) => {
+        supportedFeatures: featureNames.flatMap((name) => {
           const { min, max } = supportedFeatures[name]
           return min > 0 || version >= zeroLevelsFrom ? [{ name, minVersion: min, maxVersion: max }] : []
         }),
         finalizedFeaturesEpoch: metadata.lastAppliedOffset,
-        finalizedFeatures: served.flatMap((name) => {
+        finalizedFeatures: featureNames.flatMap((name) => {
           const level = metadata.featureLevel(name)
           return level > 0 ? [{ name, minVersionLevel: level, maxVersionLevel: level }] : []
         }),

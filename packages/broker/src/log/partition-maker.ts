@@ -1,5 +1,4 @@
 import { type FileSystem, joinPath } from '@millrace/std'
-import { syncFile, writeFile } from './durable-file.ts'
 import { LogFile } from './log-files.ts'
 import { formatPartitionMetadata } from './text-files.ts'
 
@@ -19,21 +18,25 @@ export class PartitionMaker {
   }
 
   /**
-   * Makes the folder with what tells its topic's id, and then the first file of the log. What is returned brings it to the
-   * device: to be called before anything in the log is acknowledged. Nothing is left behind when it throws.
+   * Makes the folder and the first file of the log. What is returned adds what tells the id of the topic and brings all of it
+   * to the device: to be called before anything in the log is acknowledged. Nothing is left behind when it throws.
    */
   make(folder: string, topicId: Uint8Array, createLog: () => void): () => Promise<void> {
-    const metadata = joinPath(folder, LogFile.partitionMetadata)
     try {
       this.#fs.makeDirectory(folder)
-      writeFile(this.#fs, metadata, formatPartitionMetadata(topicId))
       createLog()
     } catch (cause) {
       this.#fs.remove(folder)
       throw cause
     }
     return async () => {
-      await Promise.all([syncFile(this.#fs, metadata), this.#syncDataFolder()])
+      const metadata = this.#fs.open(joinPath(folder, LogFile.partitionMetadata), 'create')
+      try {
+        metadata.write(formatPartitionMetadata(topicId), 0)
+        await Promise.all([metadata.sync(), this.#syncDataFolder()])
+      } finally {
+        metadata.close()
+      }
       await this.#fs.syncDirectory(folder)
     }
   }
