@@ -54,6 +54,8 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
   readonly #context: FetchContext
   readonly #isolation: Isolation
   readonly #held: Uint8Array[] = []
+  /** Brokers that the answer names as leaders. */
+  #newLeaders: Set<number> | undefined
   #timer: TimerHandle | undefined
   #forgetClose: (() => void) | undefined
   #isSent = false
@@ -149,7 +151,6 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     const byId = this.#exchange.version >= firstIdVersion
     const topics = new Map<string, { topic: string; topicId: Uint8Array; partitions: PartitionAnswer[] }>()
     const withRecords: FetchTarget[] = []
-    const newLeaders = new Set<number>()
     let left = Math.min(this.#request.maxBytes, this.#services.maxBytes, this.#memoryBound())
     for (const target of targets) {
       const { abortedTransactions, errorCode, records, size } = this.#read(target, left, withRecords.length === 0)
@@ -180,7 +181,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
         logStartOffset,
         abortedTransactions,
         records,
-        ...this.#newLeader(errorCode, target.partition, newLeaders),
+        currentLeader: errorCode === ErrorCode.NONE ? undefined : this.#newLeader(errorCode, target.partition),
       })
     }
     this.#context.answered(withRecords)
@@ -188,16 +189,17 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
     return encodeResponse(Fetch, version, correlationId, {
       sessionId,
       responses: [...topics.values()],
-      ...(newLeaders.size > 0 && { nodeEndpoints: endpointsOf(newLeaders, this.#services.brokers) }),
+      nodeEndpoints: this.#newLeaders && endpointsOf(this.#newLeaders, this.#services.brokers),
     })
   }
 
   /** Who has come to the wrong broker, or knows an old leader, is told the right one (KIP-951). */
-  #newLeader(errorCode: number, partition: Partition | undefined, newLeaders: Set<number>) {
+  #newLeader(errorCode: number, partition: Partition | undefined) {
     if (errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER && errorCode !== ErrorCode.FENCED_LEADER_EPOCH) return undefined
     if (!partition || this.#exchange.version < newLeaderFrom) return undefined
-    newLeaders.add(partition.leaderId)
-    return { currentLeader: leaderOf(partition) }
+    this.#newLeaders ??= new Set()
+    this.#newLeaders.add(partition.leaderId)
+    return leaderOf(partition)
   }
 
   #read(target: FetchTarget, left: number, isFirst: boolean): Read {

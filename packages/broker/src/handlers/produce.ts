@@ -126,7 +126,8 @@ class PendingProduce {
   readonly #connection: Connection
   readonly #responses: ProduceResponseInput['responses'][number][] = []
   readonly #held: Held[] = []
-  readonly #newLeaders = new Set<number>()
+  /** Brokers that the answer names as leaders. */
+  #newLeaders: Set<number> | undefined
   /** One more than the partitions that wait, until all were begun. */
   #open = 1
 
@@ -199,7 +200,7 @@ class PendingProduce {
   }
 
   #respond(): void {
-    if (this.#newLeaders.size === 0) this.#exchange.respond({ responses: this.#responses })
+    if (!this.#newLeaders) this.#exchange.respond({ responses: this.#responses })
     else {
       const nodeEndpoints = endpointsOf(this.#newLeaders, this.#services.brokers)
       this.#exchange.respond({ responses: this.#responses, nodeEndpoints })
@@ -249,6 +250,7 @@ class PendingProduce {
   #newLeader(errorCode: number, partition: Partition | undefined) {
     if (errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER || !partition) return undefined
     if (this.#exchange.version < newLeaderFrom) return undefined
+    this.#newLeaders ??= new Set()
     this.#newLeaders.add(partition.leaderId)
     return { currentLeader: leaderOf(partition) }
   }
