@@ -27,9 +27,11 @@ export class Leadership {
   /** It is in sync at once, since all brokers share one log, and leads again what it should. */
   brokerCame(id: number): void {
     for (const partition of this.#partitionsOn(id)) {
-      partition.isr = partition.replicas.filter(
-        (replica) => replica === id || (partition.isr.includes(replica) && this.#brokers.isAlive(replica)),
-      )
+      if (!partition.isr.includes(id) || !partition.isr.every((replica) => this.#brokers.isAlive(replica))) {
+        partition.isr = partition.replicas.filter(
+          (replica) => replica === id || (partition.isr.includes(replica) && this.#brokers.isAlive(replica)),
+        )
+      }
       const preferred = partition.replicas[0] as number
       if (partition.leaderId === -1) partition.lead(this.#firstAlive(partition))
       else if (preferred === id) partition.lead(id)

@@ -135,3 +135,14 @@ test.each([
     fix: expect.stringContaining(fix),
   })
 })
+
+test('a fault of one broker leaves the others alone', async () => {
+  await using kafka = await embeddedKafka({ brokers: 2, topics: [{ topic: 't', partitions: 2 }] })
+  kafka.inject({ api: 'Produce', broker: 1, error: 'TOPIC_AUTHORIZATION_FAILED' })
+  const producer = kafka.producer()
+  const [first, second] = await Promise.allSettled(
+    [0, 1].map((partition) => producer.send({ topic: 't', partition, value: 'x' })),
+  )
+  expect(kafka.leaderOf('t', 1)?.nodeId).toBe(1)
+  expect([first?.status, second?.status]).toEqual(['fulfilled', 'rejected'])
+})
