@@ -486,6 +486,42 @@ describe('a round that is disturbed', () => {
     }
   })
 
+  test('gives way to retention, and to DeleteRecords', async () => {
+    for (const how of ['retention', 'delete'] as const) {
+      const options = { ...config, cleanupPolicy: ['compact', 'delete'], segmentBytes: 200_000 } as const
+      const opened = await openLog({ config: options })
+      const { clock, log } = opened
+      for (let i = 0; i < 600; i++) write(log, `a=${'x'.repeat(1_000)} k${i}=${i}`, { timestamp: start + i })
+      await seal(opened)
+      const round = opened.logs.cleanOne()
+      for (let i = 0; i < 4; i++) {
+        clock.runImmediates()
+        for (let n = 0; n < 5; n++) await Promise.resolve()
+      }
+      const second = [...log.segments][1]?.baseOffset as number
+      if (how === 'delete') log.deleteRecordsBefore(second)
+      else {
+        log.config = { ...log.config, retentionMs: 1_000 }
+        clock.setWallClock(start + 1_100 + 200)
+        log.applyRetention()
+      }
+      expect(log.logStartOffset).toBeGreaterThan(0)
+      const from = log.logStartOffset
+      await clock.settle()
+      expect(await round).toBeUndefined()
+      expect(opened.fileSystem.list(log.folder).filter((name) => /cleaned|swap/.test(name))).toEqual([])
+      expect(log.logStartOffset).toBe(from)
+      // The next round is about what is left.
+      expect(await clean(opened)).toBe(1)
+      expect(
+        records(log)
+          .filter((record) => record.includes(':k'))
+          .at(-1),
+      ).toBe('1199:k599=599')
+      await closeLogs(opened)
+    }
+  })
+
   test('is tried again when the disk has room again', async () => {
     const clock = new ManualClock({ now: start })
     const disk = new SimulatedDisk({ clock, random: seededRandom(1) })

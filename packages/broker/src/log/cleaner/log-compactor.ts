@@ -49,6 +49,7 @@ export class LogCompactor {
   readonly #map: OffsetMap
   readonly #now: number
   readonly #isWanted: () => boolean
+  readonly #replaced = new Set<Segment>()
   #bytesRead = 0
   #bytesWritten = 0
 
@@ -81,9 +82,21 @@ export class LogCompactor {
    * @throws {FileSystemError}
    */
   async run(): Promise<CleaningResult> {
+    const { firstUncleanableOffset } = this.#range
+    const cleanable = [...this.#log.segments].filter((segment) => segment.endOffset <= firstUncleanableOffset)
+    try {
+      return await this.#clean(cleanable)
+    } catch (cause) {
+      // Files that are gone are no fault of the disk then.
+      const isGone = (segment: Segment) => segment.removed && !this.#replaced.has(segment)
+      if (!this.#isWanted() || cleanable.some(isGone)) throw new CleaningAborted()
+      throw cause
+    }
+  }
+
+  async #clean(cleanable: readonly Segment[]): Promise<CleaningResult> {
     const log = this.#log
     const { firstUncleanableOffset } = this.#range
-    const cleanable = [...log.segments].filter((segment) => segment.endOffset <= firstUncleanableOffset)
     if (cleanable.some((segment) => segment.quarantine.length > 0)) throw new CorruptBatchError(BatchCheck.badCrc)
     await this.#learnOffsets(cleanable)
     const endOffset = this.#map.latestOffset + 1
@@ -169,6 +182,7 @@ export class LogCompactor {
       }
       await writer.finish(last.endOffset)
       if (!(await log.replaceSegments(cleaned, group))) throw new CleaningAborted()
+      for (const segment of group) this.#replaced.add(segment)
     } catch (cause) {
       transactions.index = undefined
       // Offline, the log may be between its old segments and the new one: the next start brings that to an end.
@@ -177,11 +191,16 @@ export class LogCompactor {
     }
   }
 
+  #check(segment: Segment): void {
+    if (!this.#isWanted() || segment.removed) throw new CleaningAborted()
+  }
+
   /**
    * Calls `visit` for the batches from `position` on until it answers false, and lets the event loop turn in between.
    * Answers whether it came to the end.
    */
   async #eachBatch(segment: Segment, position: number, visit: (scan: BatchScanner) => boolean): Promise<boolean> {
+    this.#check(segment)
     // A handle of its own: those of the log are closed when others need them.
     const file = this.#log.home.fileSystem.open(segment.file.path, 'read')
     try {
@@ -193,7 +212,7 @@ export class LogCompactor {
         if (!visit(scan)) return false
         if (!this.#pace.work(scan.size)) continue
         await this.#pace.pause()
-        if (!this.#isWanted() || segment.removed) throw new CleaningAborted()
+        this.#check(segment)
       }
       return true
     } finally {
