@@ -205,7 +205,7 @@ export const logKeys = {
     default: 1,
     min: 1,
     dynamic: true,
-    doc: 'Replicas that must have a write with acks=all. One broker holds one: above 1 such writes are refused.',
+    doc: 'Replicas that must have a write with acks=all; all of them where there are fewer. One broker holds one.',
   }),
   'unclean.leader.election.enable': boolean({
     default: false,

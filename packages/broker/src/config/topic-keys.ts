@@ -108,7 +108,7 @@ export const topicKeys = {
   'min.insync.replicas': int({
     default: 1,
     min: 1,
-    doc: 'Replicas that must have a write with acks=all. One broker holds one: above 1 such writes are refused.',
+    doc: 'Replicas that must have a write with acks=all; all of them where there are fewer. One broker holds one.',
   }),
   preallocate: boolean({ default: false, doc: 'Without effect: segment files grow as they are written.' }),
   'remote.log.copy.disable': boolean({ default: false, doc: noTiers }),

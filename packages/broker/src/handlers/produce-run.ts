@@ -79,6 +79,7 @@ export class RepeatedProduces implements RepeatedRequests {
 
   take(bytes: Uint8Array, start: number, end: number, responses: ResponseOrder): boolean {
     if (this.#partition.isDeleted || this.#partition.leaderId !== this.#nodeId) return false
+    if (!this.#partition.hasEnoughReplicas) return false
     const recordsStart = this.#recordsStart(bytes, start, end)
     if (recordsStart < 0) return false
     const recordsEnd = end - this.#suffix.byteLength

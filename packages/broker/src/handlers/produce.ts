@@ -243,7 +243,8 @@ class PendingProduce {
     if (partition.isDeleted) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (partition.topic.isInternal) return ErrorCode.INVALID_TOPIC_EXCEPTION
     if (partition.leaderId !== this.#exchange.client.nodeId) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    return records === null || records.byteLength === 0 ? ErrorCode.INVALID_RECORD : undefined
+    if (records === null || records.byteLength === 0) return ErrorCode.INVALID_RECORD
+    return this.#request.acks === -1 && !partition.hasEnoughReplicas ? ErrorCode.NOT_ENOUGH_REPLICAS : undefined
   }
 
   /** Who has come to the wrong broker is told the right one (KIP-951). */

@@ -58,6 +58,14 @@ export class Partition {
     return this.#log
   }
 
+  /**
+   * Whether a write that wants all replicas may be taken: `min.insync.replicas` of them are up to date, or all where there
+   * are fewer (KIP-966).
+   */
+  get hasEnoughReplicas(): boolean {
+    return this.isr.length >= Math.min(this.topic.config['min.insync.replicas'], this.replicas.length)
+  }
+
   /** Where a leader epoch ended (KIP-320); that of the present leader ends where the log does. */
   endOffsetForEpoch(epoch: number): EpochEndOffset {
     const { log, leaderEpoch } = this
