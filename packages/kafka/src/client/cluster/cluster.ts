@@ -1,33 +1,15 @@
-import { nextInt, sleep, type TimerHandle } from '@millrace/std'
+import type { TimerHandle } from '@millrace/std'
 import type { Api, RequestInputOf, ResponseOf } from '../../codec/schema.ts'
 import { FindCoordinator, Metadata } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
-import { BrokerConnection, type FinalizedFeatures, NO_FEATURES } from './connection.ts'
+import type { BrokerConnection } from './connection.ts'
 import type { CoordinatorKind } from './coordinator.ts'
-import { ClientClosedError, ConnectionError } from './errors.ts'
-import { FramePool } from './frame-pool.ts'
+import { ConnectionError } from './errors.ts'
+import type { FramePool } from './frame-pool.ts'
+import { type Lane, Links } from './links.ts'
 import { ClusterMetadata, type TopicMetadata } from './metadata.ts'
-import type { Address, ResolvedClientOptions } from './options.ts'
+import type { ResolvedClientOptions } from './options.ts'
 import { backoff, Pulse, retry } from './waiting.ts'
-
-/** The connection to one address, and how it went so far. */
-interface Link {
-  readonly address: Address
-  readonly lane: Lane
-  connection: BrokerConnection | undefined
-  opening: Promise<BrokerConnection> | undefined
-  failures: number
-  /** On the monotonic clock: not to be called before. */
-  retryAt: number
-}
-
-/**
- * A broker answers the requests of one connection one after the other. What it may hold back for long, fetches and the
- * requests of a group, therefore goes over connections of its own.
- */
-export type Lane = 'common' | 'group' | FetchLane
-/** Two, so that a partition that was just sought or resumed need not wait for one that waits for records. */
-export type FetchLane = 'fetch' | 'secondFetch'
 
 export interface SendOptions {
   timeoutMs?: number
@@ -49,14 +31,12 @@ export type Body<A extends Api> = RequestInputOf<A> | ((version: number) => Requ
  */
 export class Cluster {
   readonly metadata = new ClusterMetadata()
-  /** Memory of large answers to fetches. */
-  readonly framePool = new FramePool()
   /** Told after each update of the metadata. */
   readonly metadataUpdated: Pulse
   onMetadata: (() => void) | undefined
   readonly options: ResolvedClientOptions
   readonly #allowAutoTopicCreation: boolean
-  readonly #links = new Map<string, Link>()
+  readonly #links: Links
   readonly #topics = new Set<string>()
   #refreshing: Promise<void> | undefined
   #followsAll = false
@@ -66,13 +46,18 @@ export class Cluster {
   #refreshFailures = 0
   #ageTimer: TimerHandle | undefined
   #refreshTimer: TimerHandle | undefined
-  #features: FinalizedFeatures = NO_FEATURES
   #closed = false
 
   constructor(options: ResolvedClientOptions, { allowAutoTopicCreation }: { allowAutoTopicCreation: boolean }) {
     this.options = options
     this.#allowAutoTopicCreation = allowAutoTopicCreation
     this.metadataUpdated = new Pulse(options.system.timers)
+    this.#links = new Links(options, { onLost: () => this.requestRefresh() })
+  }
+
+  /** Memory of large answers to fetches. */
+  get framePool(): FramePool {
+    return this.#links.framePool
   }
 
   get isClosed(): boolean {
@@ -86,13 +71,14 @@ export class Cluster {
 
   /** Sends to whichever broker answers. */
   async sendToAny<A extends Api>(api: A, body: Body<A>, options?: SendOptions): Promise<ResponseOf<A>> {
-    return exchange(await this.#anyConnection(), api, body, options)
+    const addresses = [...this.metadata.brokers.values(), ...this.options.bootstrapServers]
+    return exchange(await this.#links.any(addresses), api, body, options)
   }
 
   /** The connection to a broker, if it is there and can take requests now. */
   liveConnection(nodeId: number, lane: Lane = 'common'): BrokerConnection | undefined {
     const address = this.metadata.brokers.get(nodeId)
-    return address && this.#links.get(linkKey(address, lane))?.connection
+    return address && this.#links.live(address, lane)
   }
 
   /**
@@ -107,7 +93,7 @@ export class Cluster {
       throw new ConnectionError('KAFKA_UNKNOWN_BROKER', { message: `The cluster has no broker ${nodeId} at present.` })
     }
     try {
-      return await this.#connect(address, lane)
+      return await this.#links.connect(address, lane)
     } catch (error) {
       this.requestRefresh()
       throw error
@@ -117,8 +103,7 @@ export class Cluster {
   /** Whether a broker that failed is still in its pause. Milliseconds until it may be called again, 0 when now. */
   reconnectDelay(nodeId: number): number {
     const address = this.metadata.brokers.get(nodeId)
-    const link = address && this.#links.get(linkKey(address, 'common'))
-    return link ? Math.max(0, link.retryAt - this.options.system.clock.monotonic()) : 0
+    return address ? this.#links.delay(address) : 0
   }
 
   /**
@@ -221,7 +206,7 @@ export class Cluster {
 
   /** The level of a feature that the cluster has agreed on (KIP-584), 0 without it: as of the newest connection. */
   finalizedFeature(name: string): number {
-    return this.#features.levels.get(name) ?? 0
+    return this.#links.features.levels.get(name) ?? 0
   }
 
   /** The settings of {@link retry} that every operation of this client shares. */
@@ -250,7 +235,7 @@ export class Cluster {
       })
     for (let unreachableSince = clock.monotonic(); ; ) {
       const now = clock.monotonic()
-      if (this.#isReachable) unreachableSince = now
+      if (this.#links.isReachable) unreachableSince = now
       const left = Math.min(deadline - now, unreachableSince + unreachableMs - now)
       if (left <= 0) return false
       await settled.wait(Math.min(left, REACHABLE_CHECK_MS))
@@ -261,18 +246,13 @@ export class Cluster {
     }
   }
 
-  get #isReachable(): boolean {
-    for (const link of this.#links.values()) if (link.connection) return true
-    return false
-  }
-
   close(): void {
     if (this.#closed) return
     this.#closed = true
     const { timers } = this.options.system
     if (this.#ageTimer) timers.cancel(this.#ageTimer)
     if (this.#refreshTimer) timers.cancel(this.#refreshTimer)
-    for (const link of this.#links.values()) link.connection?.close(new ClientClosedError('client'))
+    this.#links.close()
     this.metadataUpdated.notify()
   }
 
@@ -317,90 +297,6 @@ export class Cluster {
     if (this.#closed) return
     this.#ageTimer = timers.scheduleBackground(this.options.metadataMaxAgeMs, () => this.requestRefresh())
   }
-
-  async #anyConnection(): Promise<BrokerConnection> {
-    let idlest: BrokerConnection | undefined
-    for (const { connection, lane } of this.#links.values()) {
-      if (lane === 'common' && connection && connection.inFlight < (idlest?.inFlight ?? Number.POSITIVE_INFINITY))
-        idlest = connection
-    }
-    if (idlest) return idlest
-    const { clock, random } = this.options.system
-    const candidates: Address[] = [...this.metadata.brokers.values(), ...this.options.bootstrapServers]
-    const rotation = nextInt(random, candidates.length)
-    const order = candidates.map((_, i) => candidates[(i + rotation) % candidates.length] as Address)
-    const now = clock.monotonic()
-    const retryAt = (address: Address) => Math.max(now, this.#links.get(linkKey(address, 'common'))?.retryAt ?? 0)
-    order.sort((a, b) => retryAt(a) - retryAt(b))
-    let failure: unknown
-    for (const address of order) {
-      try {
-        return await this.#connect(address, 'common')
-      } catch (error) {
-        failure = error
-      }
-    }
-    throw failure
-  }
-
-  #connect(address: Address, lane: Lane): Promise<BrokerConnection> {
-    if (this.#closed) return Promise.reject(new ClientClosedError('client'))
-    const key = linkKey(address, lane)
-    let link = this.#links.get(key)
-    if (!link) {
-      link = { address, lane, connection: undefined, opening: undefined, failures: 0, retryAt: 0 }
-      this.#links.set(key, link)
-    }
-    if (link.connection) return Promise.resolve(link.connection)
-    link.opening ??= this.#open(link).finally(() => {
-      link.opening = undefined
-    })
-    return link.opening
-  }
-
-  async #open(link: Link): Promise<BrokerConnection> {
-    const { system, clientId, requestTimeoutMs, maxFrameBytes, socketConnectionSetupTimeoutMs } = this.options
-    const pause = link.retryAt - system.clock.monotonic()
-    if (pause > 0) await sleep(system.timers, pause)
-    if (this.#closed) throw new ClientClosedError('client')
-    try {
-      const connection = await BrokerConnection.open({
-        system,
-        host: link.address.host,
-        port: link.address.port,
-        clientId,
-        connectTimeoutMs: socketConnectionSetupTimeoutMs,
-        requestTimeoutMs,
-        maxFrameBytes,
-        framePool: link.lane === 'fetch' || link.lane === 'secondFetch' ? this.framePool : undefined,
-      })
-      if (this.#closed) {
-        connection.close()
-        throw new ClientClosedError('client')
-      }
-      link.failures = 0
-      link.connection = connection
-      // A broker that lags behind may still name what was agreed on before.
-      if (connection.features.epoch >= this.#features.epoch) this.#features = connection.features
-      connection.onClosed = () => {
-        if (link.connection === connection) link.connection = undefined
-        this.#rest(link)
-        this.requestRefresh()
-      }
-      return connection
-    } catch (error) {
-      this.#rest(link)
-      throw error
-    }
-  }
-
-  /** Sets how long a broker that failed is left alone. */
-  #rest(link: Link): void {
-    const { system, reconnectBackoffMs, reconnectBackoffMaxMs } = this.options
-    link.failures++
-    const pause = backoff(system.random, link.failures, reconnectBackoffMs, reconnectBackoffMaxMs)
-    link.retryAt = system.clock.monotonic() + pause
-  }
 }
 
 function exchange<A extends Api>(
@@ -412,8 +308,4 @@ function exchange<A extends Api>(
   const version = connection.versionOf(api, options?.maxVersion)
   const made = typeof body === 'function' ? (body as (version: number) => RequestInputOf<A>)(version) : body
   return connection.request(api, version, made, options)
-}
-
-function linkKey({ host, port }: Address, lane: Lane): string {
-  return `${host}:${port} ${lane}`
 }

@@ -1,6 +1,7 @@
 import type { Api, ResponseOf } from '../../codec/schema.ts'
 import { ErrorCode } from '../../errors/index.ts'
-import type { Body, Cluster, Lane, SendOptions } from './cluster.ts'
+import type { Body, Cluster, SendOptions } from './cluster.ts'
+import type { Lane } from './links.ts'
 import { ConnectionError } from './errors.ts'
 
 export type CoordinatorKind = 'group' | 'transaction'

@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/std'
 import { Accumulator, recordBytes } from './accumulator.ts'
+import { BlockedSends, hasPartition, type Send } from './blocked-sends.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import type { ColumnRun } from './column-runs.ts'
 import { ClientClosedError } from '../cluster/errors.ts'
@@ -25,7 +26,6 @@ import { ResumedTransaction } from '../transactions/resumed-transaction.ts'
 import { notTransactional } from '../transactions/transaction-errors.ts'
 import { TransactionManager } from '../transactions/transaction-manager.ts'
 import type { TransactionCallOptions } from '../transactions/transaction-requests.ts'
-import { Pulse, timedOut } from '../cluster/waiting.ts'
 
 export interface TransactionOptions {
   /** `maxBlockMs` without it. */
@@ -47,10 +47,7 @@ export class KafkaProducer {
   readonly #sender: Sender
   readonly #choice: PartitionChoice
   readonly #transactions: TransactionManager | undefined
-  /** Records that wait for metadata or memory, in the order of their sends. */
-  readonly #blocked = new Map<string, Send[]>()
-  readonly #pumps = new Set<Promise<void>>()
-  readonly #memoryFreed: Pulse
+  readonly #blocked: BlockedSends
   #closing = false
 
   /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
@@ -59,7 +56,13 @@ export class KafkaProducer {
     const { system, batchSize, bufferMemory, compressionType: compression, compressionLevel, partitioner } = resolved
     this.#options = resolved
     this.#cluster = new Cluster(resolved, { allowAutoTopicCreation: true })
-    this.#memoryFreed = new Pulse(system.timers)
+    this.#blocked = new BlockedSends({
+      cluster: this.#cluster,
+      maxBlockMs: resolved.maxBlockMs,
+      append: (send, metadata) => this.#append(send, metadata),
+      hurry: () => this.#sender.hurry(),
+      relax: () => this.#sender.relax(),
+    })
     this.#accumulator = new Accumulator({ system, batchSize, bufferMemory, compression, compressionLevel })
     const { random } = system
     this.#choice = new PartitionChoice({ accumulator: this.#accumulator, random, batchSize, partitioner })
@@ -70,7 +73,7 @@ export class KafkaProducer {
       numbering: this.#transactions ?? this.#makeNumbering(),
       onFinished: (batch) => {
         this.#accumulator.release(batch)
-        this.#memoryFreed.notify()
+        this.#blocked.memoryFreed()
       },
       split: (batch) => this.#accumulator.split(batch),
     })
@@ -86,7 +89,7 @@ export class KafkaProducer {
    *   metadata or memory in `maxBlockMs`)
    */
   send(record: ProducerRecord): Promise<RecordMetadata> {
-    return new Promise((resolve, reject) => {
+    return this.#promise((resolve, reject) => {
       const timestamp = record.timestamp ?? this.#options.system.clock.now()
       if (!(Number.isSafeInteger(timestamp) && timestamp >= 0)) throw invalidTimestamp(record.topic, timestamp)
       this.#add(new RecordSend(record, timestamp, resolve, reject))
@@ -103,7 +106,7 @@ export class KafkaProducer {
    */
   sendBatch(batch: ColumnBatch): Promise<ProducedRange[]> {
     if (batch.timestamps.length === 0) return Promise.resolve([])
-    return new Promise((resolve, reject) => {
+    return this.#promise((resolve, reject) => {
       this.#add(new ColumnSend(batch, resolve, reject))
     })
   }
@@ -127,7 +130,7 @@ export class KafkaProducer {
    * @example
    * await producer.initTransactions()
    * producer.beginTransaction()
-   * producer.send({ topic: 'out', value: 'a' }).catch(() => {}) // the commit tells
+   * producer.send({ topic: 'out', value: 'a' }) // need not be waited for: the commit tells
    * await producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata())
    * await producer.commitTransaction()
    */
@@ -199,7 +202,7 @@ export class KafkaProducer {
   async flush(): Promise<void> {
     this.#sender.hurry()
     try {
-      while (this.#pumps.size > 0) await Promise.all(this.#pumps)
+      await this.#blocked.settled()
       await Promise.all(this.#sender.unfinished().map((batch) => batch.finished()))
     } finally {
       this.#sender.relax()
@@ -214,14 +217,20 @@ export class KafkaProducer {
     if (this.#closing) return
     this.#closing = true
     await this.#cluster.whileReachable(this.#end(), { timeoutMs, unreachableMs: this.#options.closeTimeoutMs })
-    this.#failBlocked(new ClientClosedError('producer'))
+    this.#blocked.failAll(new ClientClosedError('producer'))
     this.#sender.close()
     this.#cluster.close()
-    this.#memoryFreed.notify()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** In a transaction nobody has to look at each send: the commit tells, too. */
+  #promise<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+    const promise = new Promise<T>(start)
+    if (this.#transactions) promise.catch(ignore)
+    return promise
   }
 
   async #end(): Promise<void> {
@@ -235,58 +244,11 @@ export class KafkaProducer {
     this.#checkOpen()
     this.#transactions?.checkOpen()
     const { topic } = send
-    const waiting = this.#blocked.get(topic)
-    if (!waiting) {
+    if (!this.#blocked.has(topic)) {
       const metadata = this.#cluster.metadata.topics.get(topic)
       if (metadata && hasPartition(metadata, send) && this.#append(send, metadata)) return
     }
-    send.deadline = this.#options.system.clock.monotonic() + this.#options.maxBlockMs
-    if (waiting) {
-      waiting.push(send)
-      return
-    }
-    this.#blocked.set(topic, [send])
-    const pump = this.#pump(topic).finally(() => this.#pumps.delete(pump))
-    this.#pumps.add(pump)
-  }
-
-  /** Adds what had to wait, in order, as metadata and memory allow. */
-  async #pump(topic: string): Promise<void> {
-    const waiting = this.#blocked.get(topic) as Send[]
-    const { clock } = this.#options.system
-    for (let head = waiting[0]; head && !this.#cluster.isClosed; head = waiting[0]) {
-      const remaining = head.deadline - clock.monotonic()
-      // An abort may give it up meanwhile.
-      const isWanted = () => waiting[0] === head && !this.#cluster.isClosed
-      try {
-        const metadata = await this.#cluster.topic(topic, { timeoutMs: Math.max(1, remaining) })
-        if (!hasPartition(metadata, head)) await this.#findPartition(topic, head.partition as number)
-        const current = this.#cluster.metadata.topics.get(topic) ?? metadata
-        while (isWanted() && !this.#append(head, current)) {
-          const left = head.deadline - clock.monotonic()
-          if (left <= 0)
-            throw timedOut(`Waiting for memory to send to ${topic} (bufferMemory)`, this.#options.maxBlockMs)
-          this.#sender.hurry()
-          await this.#memoryFreed.wait(left)
-          this.#sender.relax()
-        }
-      } catch (error) {
-        if (isWanted()) head.fail(error as Error)
-      }
-      if (waiting[0] === head) waiting.shift()
-    }
-    this.#blocked.delete(topic)
-  }
-
-  /** Partitions may have been added since the metadata came. */
-  async #findPartition(topic: string, partition: number): Promise<void> {
-    await this.#cluster.refresh()
-    const partitions = this.#cluster.metadata.topics.get(topic)?.partitions ?? []
-    if (partitions[partition]) return
-    throw new MillraceError('KAFKA_UNKNOWN_PARTITION', {
-      message: `Topic ${topic} has no partition ${partition}: it has ${partitions.length}.`,
-      fix: 'Leave the partition out, or add partitions to the topic.',
-    })
+    this.#blocked.add(send)
   }
 
   /** False: there is no memory at present. */
@@ -337,10 +299,6 @@ export class KafkaProducer {
     else if (isFirst) this.#sender.wakeAfterLinger()
   }
 
-  #failBlocked(error: Error): void {
-    for (const waiting of this.#blocked.values()) for (const send of waiting.splice(0)) send.fail(error)
-  }
-
   #makeNumbering() {
     if (!this.#options.idempotent) return plainNumbering
     return new IdempotentNumbering({
@@ -363,9 +321,8 @@ export class KafkaProducer {
         flush: () => this.flush(),
         wake: () => this.#sender.wake(),
         giveUp: (error) => {
-          this.#failBlocked(error)
+          this.#blocked.failAll(error)
           this.#sender.giveUp(error)
-          this.#memoryFreed.notify()
         },
       },
     })
@@ -394,8 +351,6 @@ export class KafkaProducer {
   }
 }
 
-type Send = RecordSend | ColumnSend
-
 /** A batch has no place for a fraction, and what is no number would become some other time without a word. */
 function invalidTimestamp(topic: string, timestamp: number): MillraceError {
   return new MillraceError('KAFKA_INVALID_TIMESTAMP', {
@@ -404,6 +359,4 @@ function invalidTimestamp(topic: string, timestamp: number): MillraceError {
   })
 }
 
-function hasPartition(metadata: TopicMetadata, { partition }: Send): boolean {
-  return partition === undefined || metadata.partitions[partition] !== undefined
-}
+function ignore(): void {}
