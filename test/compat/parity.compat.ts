@@ -11,7 +11,11 @@ import { apacheKafka } from './peers.ts'
 // else one is started. With MILLRACE_PARITY_RECORD=1 its answers become those that parity.test.ts compares with.
 const port = 19292
 const kafka = apacheKafka()
-const kafkaConfig = ['auto.create.topics.enable=false', 'group.min.session.timeout.ms=100']
+const kafkaConfig = [
+  'auto.create.topics.enable=false',
+  'group.min.session.timeout.ms=100',
+  'group.consumer.assignment.interval.ms=0',
+]
 const given = process.env.MILLRACE_PARITY_BOOTSTRAP
 
 if (!kafka.available && !given) {
@@ -50,7 +54,7 @@ if (!kafka.available && !given) {
     return lines.filter((line) => !ran.has(sequenceOf(line)))
   }
 
-  const run = `${process.pid}`
+  const run = process.pid.toString(36).slice(-3).padStart(3, '0')
   const keep = (sequence: string) => (answer: Answer) => void recorded.push(JSON.stringify({ sequence, ...answer }))
   for (const [family, sequences] of Object.entries(families)) {
     describe(`as Apache Kafka: ${family}`, () => {

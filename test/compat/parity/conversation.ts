@@ -35,7 +35,11 @@ export interface Sequence {
 export const recordedFile = fileURLToPath(new URL('recorded.jsonl', import.meta.url))
 
 /** With these our broker is as the Kafka that it is compared with. */
-export const brokerConfig = { 'group.initial.rebalance.delay.ms': 0, 'group.min.session.timeout.ms': 100 }
+export const brokerConfig = {
+  'group.initial.rebalance.delay.ms': 0,
+  'group.min.session.timeout.ms': 100,
+  'group.consumer.assignment.interval.ms': 0,
+}
 
 /** All answers of one broker to a sequence. */
 export async function converse(sequence: Sequence, port: number, run: string): Promise<readonly Answer[]> {
@@ -84,7 +88,7 @@ export class Conversation {
   readonly #names = new Map<string, string>()
   readonly #run: string
 
-  /** `run` makes names of topics and groups that no earlier run has used. */
+  /** `run` makes names of topics and groups that no earlier run has used; three characters, as names have lengths on the wire. */
   constructor(port: number, run: string) {
     this.#port = port
     this.#run = run
@@ -230,7 +234,7 @@ export class Conversation {
     if (value instanceof Uint8Array) {
       if (field === 'topicId')
         return value.some((byte) => byte !== 0) ? this.#nameFor(uuidToString(value), 'topic id') : 'no topic id'
-      return field === 'records' ? describeBatches(value) : bytesToString(value)
+      return field === 'records' ? describeBatches(value) : bytesToString(value).replaceAll(`-${this.#run}`, '-run')
     }
     if (Array.isArray(value)) return value.map((each) => this.#normalise(each, field)).sort(byText)
     if (typeof value === 'object' && value !== null) {

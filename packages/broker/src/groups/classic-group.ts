@@ -258,6 +258,8 @@ export class ClassicGroup implements Group {
   /** Becomes what a group record says: the end of a generation's rebalance when live, all there is when recovered. */
   adopt(value: GroupValue): void {
     this.durable = value
+    // The first record of a group says only that there is one: by then its first rebalance may be under way.
+    if (isBirth(value)) return
     this.generation = value.generation
     this.protocolType = value.protocolType === '' ? null : value.protocolType
     this.protocol = value.protocol
@@ -275,6 +277,15 @@ export class ClassicGroup implements Group {
     if (this.state === 'PreparingRebalance' || this.state === 'CompletingRebalance') this.enter(state)
     else this.state = state
   }
+}
+
+/** What is written when a group comes into being, before it has a generation. */
+export function birthOf(nowMs: number): GroupValue {
+  return { protocolType: '', generation: 0, protocol: null, leader: null, stateTimestamp: nowMs, members: [] }
+}
+
+function isBirth({ protocolType, generation, members }: GroupValue): boolean {
+  return protocolType === '' && generation === 0 && members.length === 0
 }
 
 export function metadataOf(member: Pick<Member, 'protocols'>, name: string): Uint8Array | undefined {

@@ -1,5 +1,5 @@
 import { assert, randomUuid, uuidToString } from '@millrace/std'
-import { ClassicGroup, type Member } from './classic-group.ts'
+import { birthOf, ClassicGroup, type Member } from './classic-group.ts'
 import type { Group } from './group.ts'
 import { type GroupRecord, groupRecord } from './group-records.ts'
 import type {
@@ -62,7 +62,9 @@ export class GroupMembership {
     if (!group.accepts(request.protocolType, request.protocols, ownId)) return fail('INCONSISTENT_GROUP_PROTOCOL')
     if (!group.members.has(ownId) && group.members.size >= settings.maxSize) return fail('GROUP_MAX_SIZE_REACHED')
     this.#groups.set(group.id, group)
-    return request.memberId === '' ? this.#joinNew(group, request, reply) : this.#joinKnown(group, request, reply, fail)
+    if (request.memberId !== '') return this.#joinKnown(group, request, reply, fail)
+    const records = this.#joinNew(group, request, reply)
+    return known || records.length > 0 ? records : [groupRecord(group.id, birthOf(this.#context.clock.now()))]
   }
 
   sync(request: SyncRequest, reply: Reply<SyncResponse>): readonly GroupRecord[] {
