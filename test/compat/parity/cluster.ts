@@ -181,7 +181,7 @@ export const clusterSequences: Sequence[] = [
             topics: [{ topicName, partitions: [{ partitionIndex }] }],
           })
           const partition = topics[0]?.partitions[0]
-          talk.note(`quorum of ${topicName} ${partitionIndex} (v${version})`, {
+          talk.note(`quorum of ${topicName === name ? 'a topic' : topicName} ${partitionIndex} (v${version})`, {
             errorCode,
             partitionError: partition?.errorCode,
             leaderId: partition?.leaderId,

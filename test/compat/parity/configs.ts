@@ -263,12 +263,12 @@ export const configSequences: Sequence[] = [
   {
     name: 'configurations of groups and client metrics',
     async run(talk) {
-      const group = talk.name('configured')
+      const group = talk.name('configured-group')
       const metrics = talk.name('subscription')
       await change(talk, 'a group', types.group, group, [['consumer.session.timeout.ms', 'set', '50000']], {
         stays: true,
       })
-      const keys = ['consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms', 'consumer.assignment.interval.ms']
+      const keys = ['consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms']
       await described(talk, 'a group, set', types.group, group, 'consumer.session.timeout.ms', '50000')
       await describe(talk, 'a group', types.group, group, keys)
       await describe(talk, 'an unknown group', types.group, talk.name('unknown'), keys)
