@@ -18,6 +18,7 @@ import { mustRecompress, recompress } from './recompression.ts'
 import type { ProducerState } from './producer-state.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
+import { mustRoll } from './segment-roll.ts'
 import { isOutOfRoom } from './storage-error.ts'
 import type { TailCache } from './tail-cache.ts'
 import { WriteParts } from './write-parts.ts'
@@ -191,7 +192,8 @@ export class LogAppender {
   #mustRoll(bytes: Uint8Array, start: number, pending: number, last: number, now: number): boolean {
     const { config } = this.#host
     const timestamp = config.messageTimestampType === 'LogAppendTime' ? now : maxTimestamp(bytes, start)
-    return this.#segments.active.mustRollFor(
+    return mustRoll(
+      this.#segments.active,
       { size: batchSize(bytes, start), pendingBytes: pending, lastOffset: last, timestamp },
       now,
       config,

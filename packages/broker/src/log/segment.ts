@@ -2,16 +2,13 @@ import { BatchCheck, lastOffset, maxTimestamp } from '@millrace/kafka'
 import { assert, type FileSystem } from '@millrace/std'
 import { BatchScanner, type ScanDepth } from './batch-scanner.ts'
 import type { FileHandles, LogFileHandle } from './file-handles.ts'
-import { defaultLogConfig, type LogConfig } from './log-config.ts'
+import { defaultLogConfig } from './log-config.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import type { CompletedTransaction } from './ongoing-transactions.ts'
 import type { QuarantinedRange } from './quarantine.ts'
 import { OFFSET_ENTRY_BYTES, type OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
 import { SegmentIndexes } from './segment-indexes.ts'
 import { TransactionIndex } from './transaction-index.ts'
-
-/** Relative offsets in an index have 31 bits, as Kafka's. */
-const maxRelativeOffset = 0x7fff_ffff
 
 /** Files that compaction writes anew. */
 const ownFiles = [
@@ -152,31 +149,7 @@ export class Segment {
     this.offsetOfMaxTimestamp = lastOffset
   }
 
-  /** Does a batch belong into the next segment? `pendingBytes` of others come before it. (Kafka's `shouldRoll`) */
-  mustRollFor(
-    batch: {
-      readonly size: number
-      readonly pendingBytes: number
-      readonly lastOffset: number
-      readonly timestamp: number
-    },
-    now: number,
-    config: LogConfig,
-  ): boolean {
-    const used = this.size + batch.pendingBytes
-    if (used === 0) return false
-    if (used + batch.size > config.segmentBytes) return true
-    if (batch.lastOffset - this.baseOffset > maxRelativeOffset) return true
-    const segmentMs = config.cleanupPolicy.includes('compact')
-      ? Math.min(config.segmentMs, config.maxCompactionLagMs)
-      : config.segmentMs
-    const waited = this.firstTimestamp >= 0 ? batch.timestamp - this.firstTimestamp : now - this.created
-    if (waited > segmentMs) return true
-    const entries = Math.floor(config.segmentIndexBytes / OFFSET_ENTRY_BYTES)
-    const timeEntries = Math.floor(config.segmentIndexBytes / TIME_ENTRY_BYTES) - 1
-    return this.offsetIndex.count >= entries || this.timeIndex.count >= timeEntries
-  }
-
+  /** Largest timestamp of the first batch; -1 when there is none. */
   get firstTimestamp(): number {
     if (this.#firstTimestamp === undefined) {
       if (this.size === 0) return -1
@@ -215,7 +188,7 @@ export class Segment {
     this.rebuildIndexes(indexIntervalBytes)
   }
 
-  /** Notes every batch again, from the headers. Answers how many bytes the segment has. */
+  /** Notes every batch again, from the headers. */
   rebuildIndexes(indexIntervalBytes: number): void {
     const { endOffset, size } = this
     this.startIndexes()
