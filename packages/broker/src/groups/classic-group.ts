@@ -1,4 +1,5 @@
 import { assert, type TimerHandle } from '@millrace/std'
+import type { Deadline } from './deadline.ts'
 import type { Group } from './group.ts'
 import { type GroupRecord, type GroupValue, groupRecord, type OffsetValue } from './group-records.ts'
 import type {
@@ -39,7 +40,8 @@ export interface Member {
   awaitingSync: Reply<SyncResponse> | undefined
   /** Not yet part of a generation. */
   isNew: boolean
-  session: TimerHandle | undefined
+  /** Until when it has to be heard of. */
+  session: Deadline | undefined
 }
 
 const noBytes = new Uint8Array(0)

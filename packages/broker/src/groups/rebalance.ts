@@ -1,5 +1,6 @@
 import { type ClassicGroup, type Member, metadataOf } from './classic-group.ts'
 import type { ClassicProtocol } from './consumer/classic-conversion.ts'
+import { Deadline } from './deadline.ts'
 import { type GroupRecord, groupRecord } from './group-records.ts'
 import type { GroupError, JoinRequest, JoinResponse, Reply, SyncResponse } from './protocol.ts'
 import { noRecords, type ShardContext } from './shard-context.ts'
@@ -147,8 +148,10 @@ export class Rebalancer implements ClassicProtocol {
 
   /** Starts a member's session anew: it ends unless the member is heard of in time. */
   watch(group: ClassicGroup, member: Member, timeoutMs = member.sessionTimeoutMs): void {
-    this.unwatch(member)
-    member.session = this.#context.timers.schedule(timeoutMs, () => {
+    if (member.session?.extend(timeoutMs)) return
+    const { clock, timers } = this.#context
+    member.session = new Deadline(timers, clock)
+    member.session.set(timeoutMs, () => {
       member.session = undefined
       if (group.members.get(member.memberId) !== member) return noRecords
       // Who waits for an answer is not expected to send heartbeats; its client's end shows when it is answered.
@@ -159,7 +162,7 @@ export class Rebalancer implements ClassicProtocol {
   }
 
   unwatch(member: Member): void {
-    if (member.session) this.#context.timers.cancel(member.session)
+    member.session?.cancel()
     member.session = undefined
   }
 
