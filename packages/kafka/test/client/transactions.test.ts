@@ -357,6 +357,23 @@ describe('a transactional producer', () => {
     await system.run(producer.close())
   })
 
+  it('needs nobody to look at each send: the commit tells', async () => {
+    const { system, cluster, producer } = await setUp(2, { deliveryTimeoutMs: 5_000 })
+    await system.run(producer.initTransactions())
+    producer.beginTransaction()
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    cluster.fateOf = ({ api }) => (api === Produce ? 'silence' : 'answer')
+    void producer.send({ topic: 't', value: 'lost' })
+    await expect(system.run(producer.commitTransaction())).rejects.toMatchObject({ abortable: true })
+    await system.pass(1_000)
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+    cluster.fateOf = () => 'answer'
+    await system.run(producer.close())
+  })
+
   it('refuses to resume what is no prepared transaction', async () => {
     const { system, producer, bootstrapServers } = await setUp()
     for (const stored of [undefined, {}, { transactionalId: 'x', producerId: 1, producerEpoch: 1 }]) {

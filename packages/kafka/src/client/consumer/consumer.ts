@@ -1,18 +1,10 @@
-import { yieldToEventLoop } from '@millrace/std'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { TopicPartition } from '../group/assignors/assignor.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { Committer } from './committer.ts'
 import { type KafkaConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
-import {
-  concurrentPoll,
-  invalidSeek,
-  mixedModes,
-  nothingToRead,
-  serverPatternInClassicGroup,
-  wokenUp,
-} from './consumer-misuse.ts'
+import { invalidSeek, mixedModes, serverPatternInClassicGroup } from './consumer-misuse.ts'
 import { ClientClosedError } from '../cluster/errors.ts'
 import { Fetcher } from './fetcher.ts'
 import {
@@ -32,15 +24,12 @@ import {
   type OffsetQuery,
 } from './offset-lookup.ts'
 import type { TopicMetadata } from '../cluster/metadata.ts'
+import { PollLoop } from './poll-loop.ts'
 import { Positions } from './positions.ts'
 import { SubscriptionState } from './subscription.ts'
 import { TopicSelection, type TopicSubscription } from './topic-selection.ts'
 import { Pulse, timedOut } from '../cluster/waiting.ts'
 
-/** How often a poll looks again when a partition has no leader or rests after a failure. */
-const STALL_CHECK_MS = 50
-/** How often topics that do not exist yet are asked for. */
-const UNKNOWN_TOPIC_CHECK_MS = 500
 const ITERATOR_POLL_MS = 1_000
 
 export interface CallOptions {
@@ -66,11 +55,9 @@ export class KafkaConsumer {
   readonly #positions: Positions
   readonly #changed: Pulse
   readonly #selection: TopicSelection
+  readonly #polling: PollLoop
   #member: Membership | undefined
-  #isPolling = false
-  #isWoken = false
   #isClosed = false
-  #nextTopicCheckAt = 0
 
   /** @throws {MillraceError} KAFKA_UNKNOWN_OPTION, KAFKA_INVALID_OPTION */
   constructor(options: KafkaConsumerOptions) {
@@ -88,6 +75,15 @@ export class KafkaConsumer {
     const identity = () => this.#member?.identity ?? NO_MEMBER
     this.#positions = new Positions({ ...parts, coordinator: this.#coordinator, identity })
     this.#selection = new TopicSelection(this.#cluster, this.#subscription)
+    this.#polling = new PollLoop({
+      ...parts,
+      fetcher: this.#fetcher,
+      positions: this.#positions,
+      committer: this.#committer,
+      membership: () => this.#member,
+      changed: this.#changed,
+      checkOpen: () => this.#checkOpen(),
+    })
     this.#cluster.onMetadata = () => {
       if (this.#selection.metadataChanged()) this.#member?.subscriptionChanged()
       this.#member?.metadataChanged()
@@ -162,12 +158,12 @@ export class KafkaConsumer {
    * @throws {KafkaError}
    */
   async poll(timeoutMs: number, options: { signal?: AbortSignal } = {}): Promise<ConsumerRecord[]> {
-    return (await this.#next(() => this.#fetcher.takeRecords(), timeoutMs, options.signal)) ?? []
+    return (await this.#polling.next(() => this.#fetcher.takeRecords(), timeoutMs, options.signal)) ?? []
   }
 
   /** As {@link poll}, but hands out whole record batches as bytes, with no object per record. */
   async pollBatches(timeoutMs: number, options: { signal?: AbortSignal } = {}): Promise<PartitionBatches[]> {
-    return (await this.#next(() => this.#fetcher.takeBatches(), timeoutMs, options.signal)) ?? []
+    return (await this.#polling.next(() => this.#fetcher.takeBatches(), timeoutMs, options.signal)) ?? []
   }
 
   /** Record after record, until the consumer is closed. A loop that is left resumes after the last record that it saw. */
@@ -191,8 +187,7 @@ export class KafkaConsumer {
 
   /** Makes the poll under way, or else the next one, throw KAFKA_WAKEUP. */
   wakeup(): void {
-    this.#isWoken = true
-    this.#changed.notify()
+    this.#polling.wakeup()
   }
 
   /** Nothing of these partitions is returned until {@link resume}. */
@@ -239,7 +234,7 @@ export class KafkaConsumer {
       options.signal?.throwIfAborted()
       const { position } = this.#subscription.get(partition)
       if (position !== undefined) return position
-      this.#throwErrors()
+      this.#polling.throwErrors()
       this.#positions.seek()
       const left = deadline - this.#now()
       if (left <= 0) throw timedOut(`Finding the position of ${partition.topic}-${partition.partition}`, timeoutMs)
@@ -330,65 +325,6 @@ export class KafkaConsumer {
     await this.close()
   }
 
-  async #next<T>(
-    take: () => T | undefined,
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<T | undefined> {
-    this.#checkOpen()
-    if (this.#subscription.mode === 'none') throw nothingToRead()
-    if (this.#isPolling) throw concurrentPoll()
-    this.#isPolling = true
-    this.#member?.pollStarted()
-    const wake = () => this.#changed.notify()
-    signal?.addEventListener('abort', wake)
-    try {
-      const deadline = this.#now() + timeoutMs
-      for (;;) {
-        this.#checkOpen()
-        signal?.throwIfAborted()
-        this.#checkWoken()
-        this.#committer?.tick()
-        if (this.#member?.needsAttention) await this.#member.advance()
-        this.#throwErrors()
-        const taken = take()
-        this.#positions.seek()
-        this.#fetcher.sendFetches()
-        if (taken !== undefined) return taken
-        const left = deadline - this.#now()
-        if (left <= 0) {
-          // A loop of polls without a timeout must not keep answers from coming in.
-          await yieldToEventLoop(this.#options.system.timers)
-          return take()
-        }
-        await this.#changed.wait(Math.min(left, this.#patience()))
-      }
-    } finally {
-      signal?.removeEventListener('abort', wake)
-      this.#isPolling = false
-      this.#member?.pollEnded()
-    }
-  }
-
-  /** How long a poll may sleep when nothing wakes it. */
-  #patience(): number {
-    let patience = this.#fetcher.hasStalled ? STALL_CHECK_MS : Number.POSITIVE_INFINITY
-    const { topics } = this.#cluster.metadata
-    if (this.#subscription.topics.some((topic) => !topics.has(topic))) {
-      patience = Math.min(patience, UNKNOWN_TOPIC_CHECK_MS)
-      if (this.#now() >= this.#nextTopicCheckAt) {
-        this.#nextTopicCheckAt = this.#now() + UNKNOWN_TOPIC_CHECK_MS
-        this.#cluster.requestRefresh()
-      }
-    }
-    return patience
-  }
-
-  #throwErrors(): void {
-    const error = this.#fetcher.takeError() ?? this.#positions.takeError()
-    if (error) throw error
-  }
-
   async #leaveGroup(): Promise<void> {
     if (this.#subscription.size > 0) await this.#committer?.beforeRevocation()
     try {
@@ -413,12 +349,6 @@ export class KafkaConsumer {
   #requireGroup(what: string): GroupCoordinator {
     if (this.#coordinator) return this.#coordinator
     throw new KafkaError(ErrorCode.INVALID_GROUP_ID, what, 'this consumer has no groupId: give it one')
-  }
-
-  #checkWoken(): void {
-    if (!this.#isWoken) return
-    this.#isWoken = false
-    throw wokenUp()
   }
 
   #checkOpen(): void {
