@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConfigKey } from '../../packages/broker/src/config/key.ts'
+import { groupConfigKeys } from '../../packages/broker/src/config/group-config-keys.ts'
 import { serverKeys } from '../../packages/broker/src/config/server-keys.ts'
 import { topicKeys } from '../../packages/broker/src/config/topic-keys.ts'
 import { parseServerConfig } from '../../packages/broker/src/config/server-config.ts'
@@ -27,7 +28,14 @@ function brokerConfiguration(): string {
   return [
     '# Broker configuration',
     '',
-    "Property names are Apache Kafka's where Kafka has one. Give them to `millrace broker --set key=value` or `startBroker({ config })`; topics take theirs when they are created. Made from the sources by `npm run docs`.",
+    "Property names are Apache Kafka's where Kafka has one. Give them to `millrace broker --set key=value` or `startBroker({ config })`. Made from the sources by `npm run docs`.",
+    '',
+    "Those that are marked ● can be changed while the broker runs, by any Kafka client or tool, for this broker or for all; so can the properties of topics and groups. A change is in force with the next request and survives a restart. What was set for a topic or group counts before what was set for this broker, that before what was set for all, and that before what the broker was started with; Kafka's DescribeConfigs tells where a value comes from.",
+    '',
+    '```sh',
+    'kafka-configs.sh --bootstrap-server localhost:9092 --alter --entity-type topics --entity-name clicks --add-config retention.ms=60000',
+    'kafka-configs.sh --bootstrap-server localhost:9092 --alter --entity-type brokers --entity-default --add-config message.max.bytes=2000000',
+    '```',
     '',
     '## Broker',
     '',
@@ -35,14 +43,19 @@ function brokerConfiguration(): string {
     '',
     '## Topics',
     '',
-    ...keyTable(topicKeys),
+    ...keyTable(topicKeys, { marksDynamic: false }),
+    '',
+    '## Groups of the consumer protocol',
+    '',
+    ...keyTable(groupConfigKeys, { marksDynamic: false }),
     '',
   ].join('\n')
 }
 
-function keyTable(keys: Readonly<Record<string, ConfigKey>>): string[] {
+function keyTable(keys: Readonly<Record<string, ConfigKey>>, { marksDynamic = true } = {}): string[] {
   const rows = Object.entries(keys).map(
-    ([name, key]) => `| \`${name}\` | ${key.type} | ${defaultOf(key)} | ${key.doc}${allowed(key)} |`,
+    ([name, key]) =>
+      `| \`${name}\`${marksDynamic && key.dynamic ? ' ●' : ''} | ${key.type} | ${defaultOf(key)} | ${key.doc}${allowed(key)} |`,
   )
   return ['| Property | Type | Default | |', '| --- | --- | --- | --- |', ...rows]
 }

@@ -50,7 +50,8 @@ export function checkClientMetrics(texts: ConfigTexts): void {
 
 function isPattern(text: string): boolean {
   try {
-    return new RegExp(text) !== undefined
+    new RegExp(text).test('')
+    return true
   } catch {
     return false
   }

@@ -119,7 +119,7 @@ describe('what is configured', () => {
 
   test('is forgotten with its topic', async () => {
     await set(topic, 't', { 'retention.ms': '5000' })
-    await client.call(DeleteTopics, 6, { topics: [{ name: 't' }], timeoutMs: 1_000 })
+    await client.call(DeleteTopics, 5, { topicNames: ['t'], timeoutMs: 1_000 })
     const topics = [{ name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }]
     await client.call(CreateTopics, 7, { topics })
     expect(await get(topic, 't', 'retention.ms')).toBe('604800000')
