@@ -16,20 +16,15 @@ import { DataFolder } from './data-folder.ts'
 import { replaceFile } from './durable-file.ts'
 import { FileHandles } from './file-handles.ts'
 import { FlushScheduler } from './flush-scheduler.ts'
+import { LogCheckpoints } from './log-checkpoints.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogMetrics, newLogMetrics } from './log-event.ts'
 import { deletedFolderSuffix, LogFile, parsePartitionFolder, partitionFolder } from './log-files.ts'
 import { PartitionLog } from './partition-log.ts'
-import type { Checkpoints, LogListener, PartitionLogOptions } from './partition-log-options.ts'
+import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
 import { PartitionMaker } from './partition-maker.ts'
 import { TailCacheBudget } from './tail-cache.ts'
-import {
-  formatPartitionMetadata,
-  type MetaProperties,
-  type OffsetCheckpoint,
-  parsePartitionMetadata,
-  readTextFile,
-} from './text-files.ts'
+import { formatPartitionMetadata, type MetaProperties, parsePartitionMetadata, readTextFile } from './text-files.ts'
 
 export interface LogManagerOptions {
   /** The data folder; made when missing. One broker at a time holds it. */
@@ -61,8 +56,6 @@ export interface LogManagerOptions {
 }
 
 const defaultRecoveryPointBytes = 64 * 1024 * 1024
-/** How long recovery points that have moved wait to be written down. */
-const soonMs = 1_000
 /** How many logs are closed, or partitions made, at the same time. */
 const parallelFolders = 16
 
@@ -86,17 +79,7 @@ export class LogManager {
   readonly #cleaner: LogCleaner
   readonly #maker: PartitionMaker
   readonly #timers = new Set<TimerHandle>()
-  /** The last checkpoint: they must not overtake each other. Never rejects. */
-  #checkpointing: Promise<void> = Promise.resolve()
-  readonly #checkpoints: Checkpoints = {
-    now: () => this.checkpoint(),
-    soon: () => this.#checkpointSoon(),
-    flushed: (bytes) => this.#flushed(bytes),
-  }
-  /** Since the last checkpoint that they brought about. */
-  #flushedBytes = 0
-  #isBehind = false
-  #soon: TimerHandle | undefined
+  readonly #checkpoints: LogCheckpoints
   #closed = false
 
   /**
@@ -121,6 +104,14 @@ export class LogManager {
     this.#handles = new FileHandles({ fileSystem: this.#fs, limit: options.maxOpenFiles ?? 1000 })
     this.#flushes = new FlushScheduler({ timers: options.timers, maxConcurrent: options.maxConcurrentFlushes ?? 3 })
     this.#tailBudget = new TailCacheBudget(options.tailCacheBytes ?? 16 * 1024 * 1024)
+    this.#checkpoints = new LogCheckpoints({
+      folder: this.#folder,
+      logs: this.#logs,
+      timers: options.timers,
+      flushedBytes: this.#recoveryPointBytes,
+      failed: (cause) =>
+        options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: options.folder, cause }),
+    })
     try {
       this.#loadLogs()
     } catch (cause) {
@@ -143,7 +134,7 @@ export class LogManager {
     })
     this.#cleaner.start()
     this.#every(options.retentionCheckIntervalMs ?? 300_000, () => this.applyRetention())
-    this.#every(options.checkpointIntervalMs ?? 60_000, () => this.#checkpointAndReport())
+    this.#every(options.checkpointIntervalMs ?? 60_000, () => this.#checkpoints.nowAndReport())
   }
 
   /** Who the data folder belongs to. */
@@ -193,7 +184,7 @@ export class LogManager {
       const durable = this.#maker.make(this.#folder.file(name), topicId, createLog)
       return async () => {
         await durable()
-        this.#checkpointSoon()
+        this.#checkpoints.soon()
       }
     }
     return this.#openLog(topic, partition, { clean: true, make })
@@ -268,9 +259,7 @@ export class LogManager {
    * what the file system says; the next one tries again.
    */
   checkpoint(): Promise<void> {
-    const next = this.#checkpointing.then(() => this.#writeCheckpoints())
-    this.#checkpointing = next.catch(() => {})
-    return next
+    return this.#checkpoints.now()
   }
 
   /**
@@ -281,7 +270,7 @@ export class LogManager {
     if (this.#closed) return
     this.#closed = true
     for (const timer of this.#timers) this.#options.timers.cancel(timer)
-    if (this.#soon) this.#options.timers.cancel(this.#soon)
+    this.#checkpoints.close()
     await this.#cleaner.stop()
     const complete = await inParallel([...this.#logs.values()], (log) => log.close())
     await this.#flushes.idle()
@@ -356,41 +345,6 @@ export class LogManager {
     })
     this.#logs.set(name, log)
     return log
-  }
-
-  async #writeCheckpoints(): Promise<void> {
-    const recoveryPoints: OffsetCheckpoint = new Map()
-    const logStartOffsets: OffsetCheckpoint = new Map()
-    for (const [name, log] of this.#logs) {
-      if (!log.isFolderDurable) continue
-      recoveryPoints.set(name, await log.checkpoint())
-      if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
-    }
-    await this.#folder.writeCheckpoints(recoveryPoints, logStartOffsets)
-  }
-
-  #checkpointSoon(): void {
-    if (this.#soon || this.#closed) return
-    this.#soon = this.#options.timers.scheduleBackground(soonMs, () => {
-      this.#soon = undefined
-      this.#checkpointAndReport()
-    })
-  }
-
-  #flushed(bytes: number): void {
-    this.#flushedBytes += bytes
-    if (this.#flushedBytes < this.#recoveryPointBytes || this.#isBehind || this.#closed) return
-    this.#flushedBytes = 0
-    this.#isBehind = true
-    this.#checkpointAndReport().then(() => {
-      this.#isBehind = false
-    })
-  }
-
-  #checkpointAndReport(): Promise<void> {
-    return this.checkpoint().catch((cause: Error) => {
-      this.#options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: this.#options.folder, cause })
-    })
   }
 
   get #recoveryPointBytes(): number {
