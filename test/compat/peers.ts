@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -15,8 +15,13 @@ export type Peer<T> =
   | { readonly available: true; readonly value: T }
   | { readonly available: false; readonly why: string }
 
-export function run(command: string, args: readonly string[], cwd?: string): { ok: boolean; output: string } {
-  const result = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 300_000 })
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+  limitMs = 300_000,
+): { ok: boolean; output: string } {
+  const result = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: limitMs, maxBuffer: 1 << 28 })
   return {
     ok: result.status === 0,
     output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`,
@@ -57,6 +62,54 @@ export function npmFolder(name: string, version: string): Peer<string> {
   rmSync(own, { recursive: true, force: true })
   if (!installed.ok) return { available: false, why: `${name} could not be installed: ${lastLine(installed.output)}` }
   return { available: true, value: folder }
+}
+
+/** A package with a part that is built for one Node, and that Node. */
+export interface NativePackage {
+  readonly folder: string
+  readonly node: string
+}
+
+/**
+ * @confluentinc/kafka-javascript: its prebuilt binary for this Node, or one that is built here (some minutes) for the
+ * Node on the path, linked with the libraries of the system.
+ */
+export function confluentNode(version: string): Peer<NativePackage> {
+  const name = '@confluentinc/kafka-javascript'
+  const folder = join(peersHome, 'npm', name.replace('/', '-'))
+  const marker = join(folder, `.installed-${version}`)
+  if (!existsSync(marker)) {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
+    const fetched = run(
+      'npm',
+      ['install', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', `${name}@${version}`],
+      folder,
+    )
+    if (!fetched.ok) return { available: false, why: `${name} could not be fetched: ${lastLine(fetched.output)}` }
+    const module = join(folder, 'node_modules', name)
+    const tool = join(folder, 'node_modules/.bin/node-pre-gyp')
+    let node = process.execPath
+    if (!run(node, [tool, 'install'], module).ok) {
+      const found = run('sh', ['-c', 'command -v -a node | grep -v node_modules | head -1']).output.trim()
+      const headers = join(found, '../..')
+      if (!existsSync(join(headers, 'include/node/node.h')))
+        return {
+          available: false,
+          why: `${name}: no prebuilt binary could be fetched, and there are no headers of Node to build it`,
+        }
+      const built = run(
+        'env',
+        ['CKJS_LINKING=dynamic', found, tool, 'install', '--build-from-source', `--nodedir=${headers}`],
+        module,
+        1_800_000,
+      )
+      if (!built.ok) return { available: false, why: `${name} could not be built: ${lastLine(built.output)}` }
+      node = found
+    }
+    writeFileSync(marker, node)
+  }
+  return { available: true, value: { folder, node: readFileSync(marker, 'utf8') } }
 }
 
 /** The package itself, loaded into this process. */

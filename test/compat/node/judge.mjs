@@ -34,6 +34,9 @@ export async function until(what, condition, limitMs = 40_000) {
   }
 }
 
+/** Ends a case that this build of the client cannot run. */
+export class Skipped extends Error {}
+
 /** The error that a promise ends with. */
 export async function failure(promise) {
   try {
@@ -50,6 +53,7 @@ export async function main() {
     if (!name.includes(wanted)) continue
     const started = Date.now()
     let error
+    let skipped
     let limit
     try {
       const late = new Promise((_, reject) => {
@@ -57,11 +61,12 @@ export async function main() {
       })
       await Promise.race([body(), late])
     } catch (thrown) {
-      error = String(thrown?.stack ?? thrown)
+      if (thrown instanceof Skipped) skipped = thrown.message
+      else error = String(thrown?.stack ?? thrown)
     }
     clearTimeout(limit)
     process.stdout.write(
-      `${JSON.stringify({ case: name, ok: error === undefined, ms: Date.now() - started, error })}\n`,
+      `${JSON.stringify({ case: name, ok: error === undefined, ms: Date.now() - started, error, skipped })}\n`,
     )
   }
   process.exit(0)
