@@ -21,6 +21,7 @@ const commands = {
   bench: { needs: 'full', script: 'bench/main.ts' },
   oracle: { needs: 'full', script: 'tools/oracle/main.ts' },
   compat: { needs: 'full', script: 'test/compat/main.ts' },
+  simulate: { needs: 'full', script: 'test/simulation/main.ts' },
 }
 
 /** Runs a command of the table from the TypeScript sources. Resolves to its exit code. */
