@@ -11,7 +11,7 @@ import {
   type ProducerRecord,
   type RecordMetadata,
 } from '@millrace/kafka'
-import { hostSystem, MillraceError } from '@millrace/std'
+import { hostSystem, MillraceError, sleep } from '@millrace/std'
 import type { ManualClock } from '../manual-clock.ts'
 import { type Fault, Faults, type Injection } from './faults.ts'
 import { brokerTime, clientClock } from './test-time.ts'
@@ -43,20 +43,40 @@ export interface EmbeddedKafkaOptions {
   readonly logger?: Logger
 }
 
+export interface GroupWaitOptions {
+  /** How many members it is to have. Default 1. */
+  readonly members?: number
+  /** Default 4,000. */
+  readonly timeoutMs?: number
+}
+
 /** A record to produce: its value, or more than that. */
 export type TestMessage = string | Uint8Array | null | Omit<ProducerRecord, 'topic'>
+
+interface Client {
+  close(options: { timeoutMs: number }): Promise<void>
+}
 
 /** The client of the kit's own helpers: no fault hits it. */
 const helperClientId = 'embedded-kafka'
 const defaultWaitMs = 4_000
+const groupPauseMs = 10
+/** How long a client may take to say goodbye, and without any broker in reach. */
+const closeMs = 2_000
+const closeUnreachableMs = 200
 const maxReplicas = 3
 
-/** What suits tests: topics appear when they are used, and the first group and transaction wait for few partitions. */
+const consumerDefaults = { autoOffsetReset: 'earliest', closeTimeoutMs: closeUnreachableMs } as const
+
+/** What suits tests: topics appear when they are used, the first group and transaction wait for few partitions. */
 const testConfig = {
   'node.id': 0,
   'auto.create.topics.enable': true,
   'offsets.topic.num.partitions': 5,
   'transaction.state.log.num.partitions': 5,
+  // Members of KIP-848 groups learn of changes with their heartbeats.
+  'group.consumer.min.heartbeat.interval.ms': 100,
+  'group.consumer.heartbeat.interval.ms': 100,
 }
 
 /** Clients stamp records by their own clock, which may be far from the broker's. */
@@ -66,7 +86,7 @@ const anyTimestamp = { 'log.message.timestamp.after.max.ms': Number.MAX_SAFE_INT
 export class EmbeddedKafka implements AsyncDisposable {
   readonly #options: EmbeddedKafkaOptions
   readonly #faults: Faults
-  readonly #clients = new Set<AsyncDisposable>()
+  readonly #clients = new Set<Client>()
   #broker: Broker
   #helpers: { admin: KafkaAdmin; producer: KafkaProducer } | undefined
 
@@ -197,6 +217,28 @@ export class EmbeddedKafka implements AsyncDisposable {
   }
 
   /**
+   * Resolves when a group has so many members and all of them know what is theirs: from then on they see what is produced.
+   *
+   * @throws MillraceError TESTING_WAITED_IN_VAIN
+   */
+  async waitForGroup(
+    groupId: string,
+    { members = 1, timeoutMs = defaultWaitMs }: GroupWaitOptions = {},
+  ): Promise<void> {
+    const { admin } = this.#helper()
+    const { clock, timers } = hostSystem
+    for (const deadline = clock.monotonic() + timeoutMs; ; await sleep(timers, groupPauseMs)) {
+      const [group] = await admin.describeConsumerGroups([groupId])
+      if (group?.state === 'Stable' && group.members.length === members) return
+      if (clock.monotonic() < deadline) continue
+      throw new MillraceError('TESTING_WAITED_IN_VAIN', {
+        message: `Group ${groupId} was not stable with ${members} members within ${timeoutMs} ms: it is ${group?.state ?? 'unknown'}, with ${group?.members.length ?? 0}.`,
+        fix: 'See whether the code under test has subscribed, or give a longer timeoutMs.',
+      })
+    }
+  }
+
+  /**
    * Puts a fault in the way of clients, until it is removed or has hit `times` requests.
    *
    * @example
@@ -220,12 +262,12 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** A producer of this Kafka; closed with it. */
   producer(options: Omit<KafkaProducerOptions, 'bootstrapServers'> = {}): KafkaProducer {
-    return this.#track(new KafkaProducer({ ...this.#clientOptions(), ...options }))
+    return this.#track(new KafkaProducer({ ...this.#clientOptions(), closeTimeoutMs: closeUnreachableMs, ...options }))
   }
 
   /** A consumer of this Kafka, which reads from the beginning where its group has committed nothing; closed with it. */
   consumer(options: Omit<KafkaConsumerOptions, 'bootstrapServers'> = {}): KafkaConsumer {
-    return this.#track(new KafkaConsumer({ ...this.#clientOptions(), autoOffsetReset: 'earliest', ...options }))
+    return this.#track(new KafkaConsumer({ ...this.#clientOptions(), ...consumerDefaults, ...options }))
   }
 
   /**
@@ -243,6 +285,7 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** Closes the clients that were made here, then the broker. Nothing is left that keeps the process alive. */
   async close(): Promise<void> {
+    this.#faults.clear()
     await this.#closeClients()
     await this.#broker.close()
   }
@@ -280,7 +323,7 @@ export class EmbeddedKafka implements AsyncDisposable {
     return clock ? { bootstrapServers, system: { ...hostSystem, clock: clientClock(clock) } } : { bootstrapServers }
   }
 
-  #track<C extends AsyncDisposable>(client: C): C {
+  #track<C extends Client>(client: C): C {
     this.#clients.add(client)
     return client
   }
@@ -289,7 +332,8 @@ export class EmbeddedKafka implements AsyncDisposable {
     const clients = [...this.#clients]
     this.#clients.clear()
     this.#helpers = undefined
-    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
+    // One that cannot take its leave any more is not missed.
+    await Promise.allSettled(clients.map((client) => client.close({ timeoutMs: closeMs })))
   }
 }
 

@@ -6,6 +6,12 @@
  */
 export type { BrokerNode } from '@millrace/broker'
 export { ManualClock } from '../manual-clock.ts'
-export { EmbeddedKafka, type EmbeddedKafkaOptions, embeddedKafka, type TestMessage } from './embedded-kafka.ts'
+export {
+  EmbeddedKafka,
+  type EmbeddedKafkaOptions,
+  embeddedKafka,
+  type GroupWaitOptions,
+  type TestMessage,
+} from './embedded-kafka.ts'
 export type { ApiName, Fault, Injection } from './faults.ts'
 export type { FormOf, ReadOptions, RecordForm, TestRecord, WaitOptions } from './topic-reader.ts'

@@ -78,6 +78,36 @@ test('what a group has committed', async () => {
   ])
 })
 
+test.each(['classic', 'consumer'] as const)('a group is waited for (%s)', async (groupProtocol) => {
+  await using kafka = await embeddedKafka({ topics: [{ topic: 't', partitions: 2 }] })
+  await expect(kafka.waitForGroup('g', { timeoutMs: 20 })).rejects.toMatchObject({ code: 'TESTING_WAITED_IN_VAIN' })
+  const consumers = [1, 2].map(() =>
+    kafka.consumer({ groupId: 'g', groupProtocol, autoOffsetReset: 'latest', fetchMaxWaitMs: 20 }),
+  )
+  const seen: string[] = []
+  let isOver = false
+  const reading = consumers.map(async (consumer) => {
+    consumer.subscribe(['t'])
+    while (!isOver) for (const { value } of await consumer.poll(20)) seen.push(String(value))
+  })
+  await kafka.waitForGroup('g', { members: 2 })
+  isOver = true
+  await Promise.all(reading)
+})
+
+test('closing waits neither for brokers that are gone nor for faults', async () => {
+  const kafka = await embeddedKafka({ brokers: 2, topics: ['t'] })
+  const producer = kafka.producer()
+  await producer.send({ topic: 't', value: 'x' })
+  const consumer = kafka.consumer({ groupId: 'g' })
+  consumer.subscribe(['t'])
+  while ((await consumer.poll(50)).length === 0);
+  kafka.inject({ api: ['LeaveGroup', 'OffsetCommit', 'Produce'], disconnect: 'before' })
+  await Promise.all(kafka.brokers.map((broker) => broker.fail()))
+  const never = producer.send({ topic: 't', value: 'y' })
+  await Promise.all([kafka.close(), expect(never).rejects.toThrow()])
+}, 10_000)
+
 test('a reset leaves the address and the first topics, and nothing else', async () => {
   await using kafka = await embeddedKafka({ brokers: 2, topics: [{ topic: 'first', partitions: 3 }] })
   const { bootstrapServers } = kafka
