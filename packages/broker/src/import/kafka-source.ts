@@ -108,7 +108,7 @@ export function readKafkaSource(fs: FileSystem, folders: readonly string[]): Kaf
     const shown = missing.slice(0, 5).join(', ')
     const more = missing.length > 5 ? ` and ${missing.length - 5} more` : ''
     throw incomplete(
-      `Not all data is here: ${shown}${more} ${missing.length === 1 ? 'has' : 'have'} no replica in these folders that is in sync.`,
+      `${shown}${more} ${missing.length === 1 ? 'has' : 'have'} no replica in these folders that is in sync.`,
     )
   }
   return { meta, facts, partitions, skipped }
@@ -215,9 +215,9 @@ function requireFormat(fs: FileSystem, folder: string): void {
   }
 }
 
-function incomplete(message: string): MillraceError {
+function incomplete(problem: string): MillraceError {
   return new MillraceError('IMPORT_INCOMPLETE', {
-    message,
+    message: `Not all that is needed is here: ${problem}`,
     fix: 'Give all log directories of the broker. Where a topic has several replicas, move all partitions to this broker first (kafka-reassign-partitions.sh).',
   })
 }

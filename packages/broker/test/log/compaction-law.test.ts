@@ -65,6 +65,7 @@ interface ModelRecord {
   /** Index of a transaction, -1 for none. */
   readonly transaction: number
   readonly producer: number
+  readonly sequence: number
   readonly appended: number
 }
 
@@ -164,7 +165,10 @@ function write(log: PartitionLog, step: Step & { kind: 'write' }, model: Model, 
     }
     transaction = model.open.get(producer) as number
   }
-  for (const record of records) model.records.set(record.offset, { ...record, transaction, producer, appended: now })
+  for (const [i, record] of records.entries()) {
+    const sequence = baseSequence + i
+    model.records.set(record.offset, { ...record, transaction, producer, sequence, appended: now })
+  }
   const result = log.append(bytes, { leaderEpoch: 0 })
   if (result.errorCode !== ErrorCode.NONE) return
   model.sequences.set(producer, baseSequence + records.length)
@@ -272,6 +276,12 @@ function check(
   for (const { offset } of expected) {
     if (offset >= log.activeSegment.baseOffset) expect(offsets).toContain(offset)
   }
+  // Batches that hold nothing any more still tell what their producers sent last.
+  const sequences = new Map<number, number>()
+  for (const { offset, producer, sequence } of model.records.values()) {
+    if (producer !== 0 && offset < log.endOffset) sequences.set(producer, sequence)
+  }
+  expect(new Map([...log.producers()].map(({ producerId: id, lastSequence }) => [id, lastSequence]))).toEqual(sequences)
   if (options.complete) for (const { key, offset } of found) expect(latest.get(key)?.offset).toBe(offset)
 }
 
