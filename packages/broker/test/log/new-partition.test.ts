@@ -2,7 +2,7 @@ import { ErrorCode } from '@millrace/kafka'
 import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import { bytesToString, seededRandom, uuidToString } from '@millrace/std'
 import { describe, expect, test } from 'vitest'
-import type { LogConfig } from '../../src/log/index.ts'
+import type { LogConfig, PartitionLog } from '../../src/log/index.ts'
 import { parsePartitionMetadata } from '../../src/log/text-files.ts'
 import { closeLogs, makeBatch, type Opened, openLogs, start, topicId } from './fixture.ts'
 
@@ -67,6 +67,30 @@ describe('the first write', () => {
     expect(again.logs.get('t', 0)?.endOffset).toBe(1)
     expect(uuidToString(again.logs.topicIdOf('t', 0) as Uint8Array)).toBe(uuidToString(topicId))
     await closeLogs(again)
+  })
+
+  test('and a power failure at any operation: what was acknowledged is there, under the id of its topic', async () => {
+    let acknowledged = 0
+    for (let operations = 1; acknowledged < 3; operations++) {
+      const opened = openOnDisk()
+      const { clock, disk, logs } = opened
+      const log = logs.newPartition('t', 0, topicId)
+      disk.crashAfter(operations)
+      const taken = await append(opened, log)
+      await clock.settle()
+      disk.restart()
+      const again = openOnDisk({}, disk, clock)
+      const found = again.logs.get('t', 0)
+      if (taken === ErrorCode.NONE) {
+        acknowledged++
+        expect(found?.endOffset, `after ${operations} operations`).toBe(1)
+        expect(uuidToString(again.logs.topicIdOf('t', 0) as Uint8Array)).toBe(uuidToString(topicId))
+      }
+      // Whatever is left can be taken over.
+      const [whole] = await again.logs.createPartitions([{ topic: 't', partition: 0, topicId }])
+      expect(await append(again, whole as PartitionLog)).toBe(ErrorCode.NONE)
+      await closeLogs(again)
+    }
   })
 
   test('of many partitions shares the syncs of the data folder', async () => {
