@@ -189,9 +189,9 @@ export const plantedBugs: readonly PlantedBug[] = [
         MarkerSender.prototype,
         'send',
         (send) =>
-          function (this: MarkerSender, value, ended) {
+          function (this: MarkerSender, transactionalId, value, ended) {
             ended()
-            send.call(this, value, () => {})
+            send.call(this, transactionalId, value, () => {})
           } as typeof send,
       ),
   },

@@ -1,5 +1,6 @@
 import type { TimerHandle, Timers } from '@millrace/std'
 import type { TransactionMarker } from '../journal/journal.ts'
+import type { Logger } from '../logger.ts'
 import { eachPartition, type TopicPartition } from './topic-partitions.ts'
 import { maxEpoch, type TransactionValue } from './transaction-record.ts'
 
@@ -24,17 +25,31 @@ const coordinatorEpoch = 0
 export class MarkerSender {
   readonly #writer: MarkerWriter
   readonly #timers: Timers
+  readonly #logger: Logger
   readonly #retries = new Set<TimerHandle>()
+  /** Partitions of decided transactions that have no marker yet. */
+  readonly #missing = new Map<TransactionValue, Set<TopicPartition>>()
   #closed = false
 
-  constructor(writer: MarkerWriter, timers: Timers) {
-    this.#writer = writer
-    this.#timers = timers
+  constructor(options: { writer: MarkerWriter; timers: Timers; logger: Logger }) {
+    this.#writer = options.writer
+    this.#timers = options.timers
+    this.#logger = options.logger
   }
 
   /** `value` is decided and durable. Calls back when every partition has its marker. */
-  send(value: TransactionValue, ended: () => void): void {
-    this.#send(markerOf(value), [...eachPartition(value.partitions)], firstRetryMs, ended)
+  send(transactionalId: string, value: TransactionValue, ended: () => void): void {
+    const missing = new Set(eachPartition(value.partitions))
+    this.#missing.set(value, missing)
+    this.#attempt(transactionalId, value, missing, firstRetryMs, () => {
+      this.#missing.delete(value)
+      ended()
+    })
+  }
+
+  /** The partitions of a decided transaction that have no marker yet. */
+  missingOf(value: TransactionValue): readonly TopicPartition[] {
+    return [...(this.#missing.get(value) ?? [])]
   }
 
   /** Runs `attempt` after a while, and longer ones with every further `tries`. */
@@ -49,24 +64,39 @@ export class MarkerSender {
     this.#retries.clear()
   }
 
-  #send(marker: TransactionMarker, targets: readonly TopicPartition[], retryMs: number, ended: () => void): void {
-    const missing: TopicPartition[] = []
+  #attempt(
+    transactionalId: string,
+    value: TransactionValue,
+    missing: Set<TopicPartition>,
+    retryMs: number,
+    ended: () => void,
+  ): void {
+    const marker = markerOf(value)
     // One more than the partitions that have not answered, until all were asked.
     let open = 1
     const answered = () => {
       open--
       if (open > 0 || this.#closed) return
-      if (missing.length === 0) ended()
-      else this.#after(retryMs, () => this.#send(marker, missing, Math.min(2 * retryMs, lastRetryMs), ended))
+      if (missing.size === 0) return ended()
+      if (retryMs === lastRetryMs) this.#complain(transactionalId, missing)
+      const next = Math.min(2 * retryMs, lastRetryMs)
+      this.#after(retryMs, () => this.#attempt(transactionalId, value, missing, next, ended))
     }
-    for (const target of targets) {
+    for (const target of [...missing]) {
       open++
       this.#writer.write(target, marker, (outcome) => {
-        if (outcome === 'unavailable') missing.push(target)
+        if (outcome === 'ended') missing.delete(target)
         answered()
       })
     }
     answered()
+  }
+
+  /** Consumers of committed records wait in these partitions. */
+  #complain(transactionalId: string, missing: ReadonlySet<TopicPartition>): void {
+    const partitions = [...missing].map(({ topic, partition }) => `${topic}-${partition}`)
+    const message = `The transaction of '${transactionalId}' is decided, but cannot be ended in ${partitions.join(', ')}`
+    this.#logger.warn(message, { transactionalId, partitions })
   }
 
   #after(delayMs: number, attempt: () => void): void {

@@ -6,7 +6,7 @@ import { type AddPartitionsRequest, type PartitionsRequest, verifyPartitions } f
 import type { EndTransactionRequest } from './end-transaction.ts'
 import type { InitProducerRequest } from './init-producer.ts'
 import { MarkerSender, type MarkerWriter } from './marker-sender.ts'
-import { hasPartition, type TopicPartition } from './topic-partitions.ts'
+import { hasPartition, noPartitions, type TopicPartition, withPartitions } from './topic-partitions.ts'
 import type { TransactionError } from './transaction-decision.ts'
 import {
   identityAfter,
@@ -75,7 +75,8 @@ export class TransactionCoordinator {
 
   constructor(options: TransactionCoordinatorOptions) {
     this.#options = options
-    this.#markers = new MarkerSender(options.markers, options.timers)
+    const { logger, markers: writer, timers } = options
+    this.#markers = new MarkerSender({ writer, timers, logger })
   }
 
   /** Makes `__transaction_state` when it is missing and replays it. Undefined when that is done. */
@@ -149,9 +150,12 @@ export class TransactionCoordinator {
     )
   }
 
+  /** The state of a transactional id; of a decided transaction only the partitions that have no marker yet. */
   async describe(transactionalId: string): Promise<TransactionValue | undefined> {
     const runner = await this.#runnerFor(transactionalId)
-    return runner.shard.get(transactionalId)
+    const value = runner.shard.get(transactionalId)
+    if (!value || !isPrepared(value.state)) return value
+    return { ...value, partitions: withPartitions(noPartitions, this.#markers.missingOf(value)) }
   }
 
   async list(filter: TransactionFilter): Promise<{ transactionalId: string; value: TransactionValue }[]> {

@@ -134,7 +134,7 @@ export class TransactionRunner {
   }
 
   #sendMarkers(transactionalId: string, decided: TransactionValue): void {
-    this.#options.markers.send(decided, () => this.#complete(transactionalId, decided, 0))
+    this.#options.markers.send(transactionalId, decided, () => this.#complete(transactionalId, decided, 0))
   }
 
   #complete(transactionalId: string, decided: TransactionValue, tries: number): void {

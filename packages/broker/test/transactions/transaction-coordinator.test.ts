@@ -237,7 +237,9 @@ describe('the markers', () => {
     for (const [i, log] of asker.world.partitions.entries()) {
       asker.world.clock.advance(60_000)
       await asker.complete()
-      expect(await asker.state()).toBe('PrepareAbort')
+      const { state, partitions } = (await asker.world.coordinator.describe(transactionalId)) as TransactionValue
+      expect(state).toBe('PrepareAbort')
+      expect([...(partitions.get(topic) ?? [])]).toEqual([0, 1, 2].slice(i))
       expect(await asker.add({ producerId: 0, producerEpoch: 1 }, i)).toBe('CONCURRENT_TRANSACTIONS')
       log.isAvailable = true
     }
