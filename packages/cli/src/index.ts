@@ -55,14 +55,35 @@ export {
 } from '@millrace/engine'
 export type {
   ClientOptions,
+  ColumnBatch,
+  CommittedOffset,
+  ConsumerGroupMetadata,
   ConsumerRecord,
   KafkaAdminOptions,
   KafkaConsumerOptions,
   KafkaProducerOptions,
+  PartitionBatches,
+  PreparedTransaction,
   ProducerRecord,
+  RebalanceListener,
   RecordMetadata,
+  ResumedTransaction,
+  SubscriptionPattern,
   TopicPartition,
+  Verdict,
 } from '@millrace/kafka'
-export { ErrorCode, KafkaAdmin, KafkaConsumer, KafkaError, KafkaProducer } from '@millrace/kafka'
+export {
+  ErrorCode,
+  isAbortable,
+  isFatal,
+  isRetriable,
+  KafkaAdmin,
+  KafkaConsumer,
+  KafkaError,
+  KafkaProducer,
+  LogTruncationError,
+  ProduceError,
+  TransactionError,
+} from '@millrace/kafka'
 export type { System } from '@millrace/std'
 export { hostSystem, MillraceError } from '@millrace/std'
