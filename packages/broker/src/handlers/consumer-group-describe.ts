@@ -4,8 +4,8 @@
  * Version 1 says which protocol a member speaks (KIP-1099). A group of another kind is GROUP_ID_NOT_FOUND.
  */
 import { ConsumerGroupDescribe, ErrorCode } from '@millrace/kafka'
-import type { ServerConfig } from '../config/server-config.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import { groupOperations, operationsNotAsked } from './authorized-operations.ts'
 import { coordinate } from './coordinate.ts'
 import { type HandlerRegistry, RequestError } from './registry.ts'
@@ -13,13 +13,13 @@ import { type HandlerRegistry, RequestError } from './registry.ts'
 export function registerConsumerGroupDescribe(
   registry: HandlerRegistry,
   groups: GroupCoordinator,
-  server: ServerConfig,
+  metadata: MetadataManager,
 ): void {
   registry.registerSimple({
     api: ConsumerGroupDescribe,
     versions: [0, 1],
     async handle({ groupIds, includeAuthorizedOperations }) {
-      if (!server['group.coordinator.rebalance.protocols'].includes('consumer')) {
+      if (!metadata.servesConsumerGroups) {
         throw new RequestError(ErrorCode.UNSUPPORTED_VERSION, 'The consumer group protocol is not served.')
       }
       const authorizedOperations = includeAuthorizedOperations ? groupOperations : operationsNotAsked

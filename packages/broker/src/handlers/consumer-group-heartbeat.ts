@@ -11,6 +11,7 @@ import type { ServerConfig } from '../config/server-config.ts'
 import type { Partitions } from '../groups/assignors/assignor.ts'
 import { leaveEpoch, leaveStaticEpoch, type OwnedPartitions } from '../groups/consumer/consumer-member.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { MetadataManager } from '../metadata/metadata-manager.ts'
 import type { Refusal } from '../groups/refused.ts'
 import { coordinate } from './coordinate.ts'
 import type { HandlerRegistry } from './registry.ts'
@@ -18,13 +19,13 @@ import type { HandlerRegistry } from './registry.ts'
 export function registerConsumerGroupHeartbeat(
   registry: HandlerRegistry,
   groups: GroupCoordinator,
-  server: ServerConfig,
+  { server, metadata }: { server: ServerConfig; metadata: MetadataManager },
 ): void {
   registry.registerSimple({
     api: ConsumerGroupHeartbeat,
     versions: [0, 1],
     async handle(request, { version, clientId, client }) {
-      if (!server['group.coordinator.rebalance.protocols'].includes('consumer')) {
+      if (!metadata.servesConsumerGroups) {
         return refused({ error: 'UNSUPPORTED_VERSION', message: null })
       }
       const invalid = check(request, version, server['group.consumer.assignors'])

@@ -111,6 +111,12 @@ export class MetadataManager {
     return this.image.features.get(name) ?? 0
   }
 
+  /** Whether groups may use the consumer protocol: it is configured, and finalized in the cluster (KIP-848). */
+  get servesConsumerGroups(): boolean {
+    const protocols = this.#options.server['group.coordinator.rebalance.protocols']
+    return protocols.includes('consumer') && this.featureLevel('group.version') >= 1
+  }
+
   /** The log of all this. */
   get log(): PartitionLog {
     return this.#options.log

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   ApiVersions,
+  ConsumerGroupHeartbeat,
   CreateTopics,
   DeleteTopics,
   DescribeConfigs,
@@ -110,6 +111,13 @@ describe('what is configured', () => {
     const request = { clientSoftwareName: 'test', clientSoftwareVersion: '1' }
     const { finalizedFeatures } = await client.call(ApiVersions, 4, request)
     expect(finalizedFeatures.map(({ name }) => name)).not.toContain('group.version')
+    const { errorCode } = await client.call(ConsumerGroupHeartbeat, 1, {
+      groupId: 'g',
+      memberId: 'm',
+      memberEpoch: 0,
+      topicPartitions: [],
+    })
+    expect(errorCode).toBe(ErrorCode.UNSUPPORTED_VERSION)
     expect(finalizedFeatures).toContainEqual({
       name: 'transaction.version',
       maxVersionLevel: 2,

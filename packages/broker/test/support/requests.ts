@@ -112,6 +112,16 @@ const requests: Record<string, (version: number) => object> = {
     timeoutMs: 1,
     validateOnly: false,
   }),
+  OffsetDelete: () => ({ groupId: 'nobody', topics: [{ name: 'there', partitions: [{ partitionIndex: 0 }] }] }),
+  ConsumerGroupHeartbeat: (version) => ({
+    groupId: `heard-${version}`,
+    memberId: 'm',
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 10_000,
+    subscribedTopicNames: ['there'],
+    topicPartitions: [],
+  }),
+  ConsumerGroupDescribe: () => ({ groupIds: ['heard-1', 'unknown'], includeAuthorizedOperations: true }),
   DeleteGroups: () => ({ groupsNames: ['nobody'] }),
   DescribeCluster: (version) => ({
     includeClusterAuthorizedOperations: true,
