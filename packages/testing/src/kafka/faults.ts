@@ -135,38 +135,47 @@ export class Faults implements RequestInterceptor {
   }
 }
 
-function check({ api, disconnect, error, latencyMs, topic, times, after }: Fault): void {
-  const names = typeof api === 'string' ? [api] : api
-  for (const name of names) {
-    const known = apis.find((each) => each.name === name)
-    if (!known) {
-      const meant = suggest(
-        name,
-        apis.map((each) => each.name),
-      )
-      throw invalid(`Kafka has no API '${name}'.`, meant ? `Did you mean '${meant}'?` : 'docs/protocol.md lists them.')
-    }
-    if (topic !== undefined && !namesTopics(known.key)) {
-      throw invalid(`${name} requests name no topics.`, "Leave 'topic' out.")
-    }
-  }
-  if (error !== undefined && !(error in ErrorCode)) {
+function check(fault: Fault): void {
+  const { api, disconnect, error, latencyMs = 0 } = fault
+  for (const name of typeof api === 'string' ? [api] : api) checkApi(name, fault)
+  if (error !== undefined && (error === 'NONE' || !(error in ErrorCode))) {
     const meant = suggest(error, Object.keys(ErrorCode))
-    throw invalid(`Kafka has no error '${error}'.`, meant ? `Did you mean '${meant}'?` : 'docs/errors.md lists them.')
+    throw new MillraceError('TESTING_FAULT_INVALID', {
+      message: `'${error}' is no error of Kafka.`,
+      fix: meant && meant !== 'NONE' ? `Did you mean '${meant}'?` : 'docs/errors.md lists them.',
+    })
   }
-  if (error === 'NONE') throw invalid('NONE is no error.', 'Name one, NOT_LEADER_OR_FOLLOWER for instance.')
-  if (error === undefined && disconnect === undefined && !(latencyMs !== undefined && latencyMs > 0)) {
-    throw invalid('A fault does nothing.', "Give it an 'error', 'latencyMs' or 'disconnect'.")
+  if (error === undefined && disconnect === undefined && latencyMs <= 0) {
+    throw new MillraceError('TESTING_FAULT_INVALID', {
+      message: 'A fault does nothing.',
+      fix: "Give it an 'error', 'latencyMs' or 'disconnect'.",
+    })
   }
-  for (const count of [times ?? 1, (after ?? 0) + 1]) {
-    if (count >= 1 && (Number.isInteger(count) || count === Number.POSITIVE_INFINITY)) continue
-    throw invalid(
-      `'times' and 'after' count requests; ${times ?? 1} and ${after ?? 0} do not.`,
-      'Give integers: times from 1 on, after from 0 on.',
-    )
-  }
+  checkCounts(fault)
 }
 
-function invalid(message: string, fix: string): MillraceError {
-  return new MillraceError('TESTING_FAULT_INVALID', { message, fix })
+function checkApi(name: string, { topic }: Fault): void {
+  const known = apis.find((api) => api.name === name)
+  if (!known) {
+    const names = apis.map((api) => api.name)
+    const meant = suggest(name, names)
+    throw new MillraceError('TESTING_FAULT_INVALID', {
+      message: `Kafka has no API '${name}'.`,
+      fix: meant ? `Did you mean '${meant}'?` : 'docs/protocol.md lists them.',
+    })
+  }
+  if (topic === undefined || namesTopics(known.key)) return
+  throw new MillraceError('TESTING_FAULT_INVALID', {
+    message: `${name} requests name no topics.`,
+    fix: "Leave 'topic' out.",
+  })
+}
+
+function checkCounts({ times = 1, after = 0 }: Fault): void {
+  const isCount = (count: number) => Number.isInteger(count) || count === Number.POSITIVE_INFINITY
+  if (isCount(times) && times >= 1 && isCount(after) && after >= 0) return
+  throw new MillraceError('TESTING_FAULT_INVALID', {
+    message: `A fault cannot hit ${times} requests after ${after}.`,
+    fix: "Give integers: 'times' from 1 on, 'after' from 0 on.",
+  })
 }

@@ -116,10 +116,10 @@ test('the helpers of the kit are spared', async () => {
 
 test.each([
   [{ api: 'Prodoce', error: 'NOT_LEADER_OR_FOLLOWER' }, "Kafka has no API 'Prodoce'", "Did you mean 'Produce'?"],
-  [{ api: 'Produce', error: 'NOT_LEADER' }, "Kafka has no error 'NOT_LEADER'", 'docs/errors.md'],
-  [{ api: 'Produce', error: 'NONE' }, 'NONE is no error', 'Name one'],
+  [{ api: 'Produce', error: 'NOT_COORDINATR' }, "'NOT_COORDINATR' is no error", "Did you mean 'NOT_COORDINATOR'?"],
+  [{ api: 'Produce', error: 'NONE' }, "'NONE' is no error", 'docs/errors.md'],
   [{ api: 'Produce' }, 'does nothing', "'error'"],
-  [{ api: 'Produce', error: 'NOT_COORDINATOR', times: 0 }, 'do not', 'from 1 on'],
+  [{ api: 'Produce', error: 'NOT_COORDINATOR', times: 0 }, 'cannot hit 0 requests after 0', 'from 1 on'],
   [{ api: 'Heartbeat', topic: 't', disconnect: 'after' }, 'name no topics', "Leave 'topic' out."],
 ])('a fault that makes no sense: %j', async (fault, message, fix) => {
   await using kafka = await embeddedKafka()
