@@ -27,8 +27,16 @@ export async function endPrepared(
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     if (error.kafkaCode === ErrorCode.INVALID_TXN_STATE) {
-      const message = `The transaction of ${transactionalId} cannot be ${decision === 'commit' ? 'committed' : 'aborted'}: it was ended the other way.`
-      throw new TransactionError('KAFKA_TRANSACTION_ENDED_OTHERWISE', { message, cause: error }, 'fatal')
+      const wanted = decision === 'commit' ? 'committed' : 'aborted'
+      throw new TransactionError(
+        'KAFKA_TRANSACTION_ENDED_OTHERWISE',
+        {
+          message: `The transaction of ${transactionalId} cannot be ${wanted}: it was ended the other way.`,
+          fix: 'Nothing is to be done about it: somebody else has decided. Find out who uses the transactional id, too.',
+          cause: error,
+        },
+        'fatal',
+      )
     }
     throw judge(error, 'coordinator') === 'retry' ? error : fatalError(transactionalId, error)
   }

@@ -65,11 +65,15 @@ function isFencing(error: unknown): boolean {
 /** The producer is done for. */
 export function fatalError(transactionalId: string, cause: unknown): TransactionError {
   if (isFencing(cause)) {
-    const message =
-      `The producer of transactional id ${transactionalId} is fenced: a newer one has taken over, or the transaction ` +
-      'was aborted because it took longer than transactionTimeoutMs.'
-    const fix = 'Close it. If no other producer should use the id, raise transactionTimeoutMs and start a new one.'
-    return new TransactionError('KAFKA_PRODUCER_FENCED', { message, fix, cause }, 'fatal')
+    return new TransactionError(
+      'KAFKA_PRODUCER_FENCED',
+      {
+        message: `The producer of transactional id ${transactionalId} is fenced: a newer one has taken over, or the transaction was aborted because it took longer than transactionTimeoutMs.`,
+        fix: 'Close it. If no other producer should use the id, raise transactionTimeoutMs and start a new one.',
+        cause,
+      },
+      'fatal',
+    )
   }
   const message = `The producer of transactional id ${transactionalId} cannot go on: ${reasonOf(cause)}`
   const code = cause instanceof MillraceError ? cause.code : 'KAFKA_TRANSACTION_FATAL'
@@ -78,16 +82,24 @@ export function fatalError(transactionalId: string, cause: unknown): Transaction
 
 /** The transaction is done for; the producer is not. */
 export function abortableError(transactionalId: string, cause: unknown): TransactionError {
-  const message = `The transaction of ${transactionalId} has failed and can only be aborted: ${reasonOf(cause)}`
-  const fix = 'Call abortTransaction(), then begin a new one and write the records again.'
-  return new TransactionError('KAFKA_TRANSACTION_FAILED', { message, fix, cause }, 'abortable')
+  return new TransactionError(
+    'KAFKA_TRANSACTION_FAILED',
+    {
+      message: `The transaction of ${transactionalId} has failed and can only be aborted: ${reasonOf(cause)}`,
+      fix: 'Call abortTransaction(), then begin a new one and write the records again.',
+      cause,
+    },
+    'abortable',
+  )
 }
 
-const HINTS: Partial<Record<TransactionState, string>> = {
+const HINTS: Record<TransactionState, string> = {
   uninitialized: 'Call initTransactions() first.',
   initializing: 'Wait for initTransactions() first.',
   ready: 'Call beginTransaction() first.',
   open: 'Commit or abort the transaction that is open.',
+  failed: 'Call abortTransaction() first.',
+  fatal: 'Close this producer and start a new one.',
   prepared: 'A prepared transaction takes nothing more: commit or abort it.',
   committing: 'Call commitTransaction() again until it succeeds.',
   aborting: 'Call abortTransaction() again until it succeeds.',
@@ -95,12 +107,17 @@ const HINTS: Partial<Record<TransactionState, string>> = {
 
 /** A call that does not fit the state. */
 export function outOfTurn(call: string, state: TransactionState): TransactionError {
-  const message = `${call} does not fit: the transaction is ${state}.`
-  const fix = HINTS[state]
-  return new TransactionError('KAFKA_TRANSACTION_STATE', { message, ...(fix ? { fix } : {}) }, 'misuse')
+  return new TransactionError(
+    'KAFKA_TRANSACTION_STATE',
+    { message: `${call} does not fit: the transaction is ${state}.`, fix: HINTS[state] },
+    'misuse',
+  )
 }
 
 export function notTransactional(call: string): TransactionError {
-  const details = { message: `${call} needs a transactional producer.`, fix: 'Give the producer a transactionalId.' }
-  return new TransactionError('KAFKA_NOT_TRANSACTIONAL', details, 'misuse')
+  return new TransactionError(
+    'KAFKA_NOT_TRANSACTIONAL',
+    { message: `${call} needs a transactional producer.`, fix: 'Give the producer a transactionalId.' },
+    'misuse',
+  )
 }
