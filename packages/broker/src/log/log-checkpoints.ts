@@ -82,7 +82,10 @@ export class LogCheckpoints implements Checkpoints {
   async #write(): Promise<void> {
     const points: { name: string; log: PartitionLog; recoveryPoint: number }[] = []
     for (const [name, log] of this.#logs) {
-      if (log.isFolderDurable) points.push({ name, log, recoveryPoint: await log.checkpoint() })
+      if (!log.isFolderDurable) continue
+      // Of thousands most have nothing to do.
+      const recoveryPoint = log.isCheckpointDue ? await log.checkpoint() : log.recoveryPoint
+      points.push({ name, log, recoveryPoint })
     }
     const recoveryPoints: OffsetCheckpoint = new Map()
     const logStartOffsets: OffsetCheckpoint = new Map()

@@ -258,6 +258,10 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
     return true
   }
 
+  get isCheckpointDue(): boolean {
+    return this.epochs.dirty || this.flusher.isCheckpointDue
+  }
+
   async checkpoint(): Promise<number> {
     if (this.state === 'online' && !this.#truncating) await this.flusher.checkpoint()
     const { recoveryPoint } = this.flusher

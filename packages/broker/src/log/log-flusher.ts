@@ -188,12 +188,17 @@ export class LogFlusher implements Flushable {
     this.#running = undefined
   }
 
+  /** Would {@link checkpoint} do something? */
+  get isCheckpointDue(): boolean {
+    return this.#recoveryPoint.isDue(this.#host.activeSegment)
+  }
+
   /**
    * Moves the recovery point on, if it is worth it: as far as the log is synced, and where syncs are not left to the
    * operating system, to its end.
    */
   async checkpoint(): Promise<void> {
-    if (this.#recoveryPoint.isDue(this.#host.activeSegment)) {
+    if (this.isCheckpointDue) {
       const isSynced = this.flushedOffset === this.#host.endOffset
       if (isSynced) this.#advance([], this.#place())
       else this.#placeWanted = true

@@ -311,6 +311,11 @@ export class PartitionLog {
     return this.#core.replaceSegments(cleaned, old)
   }
 
+  /** Would {@link checkpoint} do something? Otherwise {@link recoveryPoint} is what it would answer. */
+  get isCheckpointDue(): boolean {
+    return this.#core.isCheckpointDue
+  }
+
   /**
    * Brings to the device what a restart after a crash must know of what is flushed, and answers the offset up to which it
    * does: a recovery point that may be written down. For the periodic task.
