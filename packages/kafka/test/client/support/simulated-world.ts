@@ -19,9 +19,13 @@ export class SimulatedWorld {
   readonly random: Random
   readonly network: SimulatedNetwork
   readonly #disk: SimulatedDisk
+  readonly #brokers: number
+  #broker: Broker | undefined
   #brokerProcess: SimulatedProcess | undefined
 
-  constructor(seed: number) {
+  /** `brokers`: how many clients see; all of them are one process. */
+  constructor(seed: number, { brokers = 1 } = {}) {
+    this.#brokers = brokers
     this.random = seededRandom(seed)
     this.network = new SimulatedNetwork({ time: this.time, random: this.random })
     this.#disk = new SimulatedDisk({ clock: this.time, random: this.random })
@@ -44,8 +48,9 @@ export class SimulatedWorld {
 
   async startBroker(): Promise<Broker> {
     this.#brokerProcess = this.process()
-    return startBroker({
+    this.#broker = await startBroker({
       port: 9092,
+      brokers: this.#brokers,
       data: '/data',
       config: {
         'transaction.state.log.num.partitions': 2,
@@ -58,6 +63,16 @@ export class SimulatedWorld {
       },
       system: this.#brokerProcess,
     })
+    return this.#broker
+  }
+
+  /** One of several brokers is away for a while: its partitions and coordinators move. */
+  async failNode(): Promise<void> {
+    const nodes = this.#broker?.nodes ?? []
+    const node = nodes[this.int(nodes.length)]
+    await node?.fail()
+    await this.sleep(this.random.next() * 500)
+    await node?.restore()
   }
 
   /** kill -9, and a new one after a while. */
