@@ -1,5 +1,5 @@
 export { type HarnessOutput, JobHarness, jobHarness, type JobHarnessOptions } from './job-harness.ts'
-export * from './kafka/index.ts'
+export { ManualClock } from './manual-clock.ts'
 export { MemoryFileSystem } from './memory-filesystem.ts'
 export { type DiskOperation, SimulatedCrash, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
 export { type NetworkFaults, SimulatedNetwork, type SimulatedNetworkOptions } from './simulation/simulated-network.ts'
