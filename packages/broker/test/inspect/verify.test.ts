@@ -43,6 +43,12 @@ describe('verifyDataFolder', () => {
       await folder.clock.settle()
       expect(verify(folder.fileSystem).problems).toEqual([])
     }
+    // The checkpoint still names it.
+    await folder.logs.checkpoint()
+    const deletion = folder.logs.deletePartition('cut', 0)
+    await folder.clock.settle()
+    await deletion
+    expect(verify(folder.fileSystem).problems).toEqual([])
   })
 
   test('a bit that flips in any file is found, or changes nothing that anybody gets', { timeout: 60_000 }, async () => {
