@@ -4,7 +4,6 @@ import type { LeaderEpochs } from './leader-epochs.ts'
 import { type AppendHost, LogAppender } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogEvent, type LogMetrics, newLogMetrics } from './log-event.ts'
-import { LogSuffix } from './log-files.ts'
 import { type FlushHost, LogFlusher } from './log-flusher.ts'
 import { loadLog, newLog } from './log-loader.ts'
 import { LogTrimmer, type TrimHost } from './log-trimmer.ts'
@@ -232,30 +231,15 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
     return isDone
   }
 
-  async replaceSegments(cleaned: Segment, old: readonly Segment[]): Promise<boolean> {
-    const { fileSystem, folder } = this.home
-    const isCurrent = () => this.#state === 'online' && old.every((segment) => !segment.removed)
-    if (!isCurrent()) return false
+  replaceSegments(cleaned: Segment, old: readonly Segment[]): Promise<boolean> {
     this.#compacted = true
-    cleaned.renameFiles(LogSuffix.swap)
-    await fileSystem.syncDirectory(folder)
-    if (!isCurrent()) return false
-    // From here to the end nobody must look at the log.
-    try {
-      for (const segment of old) {
-        const keepSnapshot = segment.baseOffset === cleaned.baseOffset
-        this.#files.delete(segment, this.#config.fileDeleteDelayMs, { keepSnapshot })
-      }
-      cleaned.renameFiles('')
-      this.segments.replace(old, cleaned)
-    } catch (cause) {
-      this.writeFailed(cause as Error)
-      throw cause
-    }
+    return this.trimmer.replaceSegments(cleaned, old)
+  }
+
+  /** For {@link LogTrimmer}: batches are no longer where they were. */
+  batchesMoved(): void {
     this.view.forgetPlaces()
     this.#cache.clear()
-    await fileSystem.syncDirectory(folder)
-    return true
   }
 
   get isCheckpointDue(): boolean {

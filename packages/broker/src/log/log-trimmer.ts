@@ -2,23 +2,30 @@ import { lastOffset } from '@millrace/kafka'
 import { transactionIndexOf } from './aborted-transactions.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
+import type { LogState } from './log-core.ts'
 import type { LogEventListener, LogMetrics } from './log-event.ts'
+import { LogSuffix } from './log-files.ts'
 import type { ProducerState } from './producer-state.ts'
 import { replayProducers } from './producer-replay.ts'
 import { type DeletionScope, segmentsToDelete } from './retention.ts'
-import type { SegmentHome } from './segment.ts'
+import type { Segment, SegmentHome } from './segment.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
 
 /** What the trimmer asks of its log. */
 export interface TrimHost {
+  readonly state: LogState
   readonly config: LogConfig
   readonly highWatermark: number
   /** Closes the active segment and starts the next one. */
   roll(): void
+  /** Batches are no longer where they were. */
+  batchesMoved(): void
+  /** What is on disk and what is in memory no longer agree. */
+  writeFailed(cause: Error): void
 }
 
-/** Takes records away at either end of a log: the oldest by retention or by order, the newest by truncation. */
+/** Takes records away: the oldest by retention or by order, the newest by truncation, others by compaction. */
 export class LogTrimmer {
   readonly #host: TrimHost
   readonly #home: SegmentHome
@@ -117,5 +124,33 @@ export class LogTrimmer {
     })
     this.logStartOffset = Math.min(this.logStartOffset, end)
     return end
+  }
+
+  /**
+   * Puts `cleaned`, whose files are complete and synced, in the place of `old`, which it was made from. Answers false, and
+   * changes nothing, when one of these has been deleted meanwhile. See `settleFolder`.
+   */
+  async replaceSegments(cleaned: Segment, old: readonly Segment[]): Promise<boolean> {
+    const { fileSystem, folder } = this.#home
+    const isCurrent = () => this.#host.state === 'online' && old.every((segment) => !segment.removed)
+    if (!isCurrent()) return false
+    cleaned.renameFiles(LogSuffix.swap)
+    await fileSystem.syncDirectory(folder)
+    if (!isCurrent()) return false
+    // From here to the end nobody must look at the log.
+    try {
+      for (const segment of old) {
+        const keepSnapshot = segment.baseOffset === cleaned.baseOffset
+        this.#files.delete(segment, this.#host.config.fileDeleteDelayMs, { keepSnapshot })
+      }
+      cleaned.renameFiles('')
+      this.#segments.replace(old, cleaned)
+    } catch (cause) {
+      this.#host.writeFailed(cause as Error)
+      throw cause
+    }
+    this.#host.batchesMoved()
+    await fileSystem.syncDirectory(folder)
+    return true
   }
 }
