@@ -74,10 +74,13 @@ test('more replicas than brokers, and assignments to brokers that there are not,
   })
 })
 
-test('an idempotent producer loses nothing and doubles nothing, whatever brokers do', async () => {
+test.each([
+  ['classic', { groupProtocol: 'classic', heartbeatIntervalMs: 50 }],
+  ['KIP-848', { groupProtocol: 'consumer' }],
+] as const)('a producer loses and doubles nothing, whatever brokers do; a %s group reads all', async (_, group) => {
   await using kafka = await embeddedKafka({ brokers: 3, topics: [{ topic: 't', partitions: 6 }] })
   const producer = kafka.producer({ ...quick, lingerMs: 0 })
-  const consumer = kafka.consumer({ ...quick, groupId: 'g', fetchMaxWaitMs: 20, heartbeatIntervalMs: 50 })
+  const consumer = kafka.consumer({ ...quick, ...group, groupId: 'g', fetchMaxWaitMs: 20 })
   consumer.subscribe(['t'])
   const consumed = new Set<string>()
   const total = 600
