@@ -158,6 +158,7 @@ export class PendingFetch implements ResponseStream, PartitionWatcher {
       const log = errorCode === ErrorCode.NONE ? target.partition?.log : undefined
       const highWatermark = log?.highWatermark ?? -1
       const logStartOffset = log?.logStartOffset ?? -1
+      // As in Kafka, a last stable offset that moves alone is not: it does so only when records were deleted.
       const isNews =
         size > 0 ||
         errorCode !== ErrorCode.NONE ||

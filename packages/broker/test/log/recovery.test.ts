@@ -337,6 +337,27 @@ describe('the recovery point', () => {
     })
   })
 
+  test('does not lie after the end of a log that something else has shortened: what is written there is not synced yet', async () => {
+    const { clock, disk } = await fill(40)
+    disk.killProcess()
+    const handle = disk.open(file(0), 'write')
+    handle.truncate(10 * batchBytes)
+    handle.syncNow()
+    const { events, log } = await openSmall(disk, clock)
+    expect(kinds(events)).toEqual(['records-lost'])
+    const end = log.endOffset
+    expect(end).toBe(readAll(log).batches.length)
+    // Nothing has been written down yet when the power fails.
+    disk.holdSyncs()
+    for (let i = 0; i < 40; i++) log.append(makeBatch({ bytes: 100, timestamp: start + i }), leader)
+    await clock.settle()
+    disk.restart()
+    const again = await openSmall(disk, clock)
+    expect(readAll(again.log)).toMatchObject({ failures: [] })
+    expect(again.log.endOffset).toBeGreaterThanOrEqual(end)
+    expect(kinds(again.events).filter((kind) => kind === 'records-lost')).toEqual([])
+  })
+
   test('a batch that is damaged before it is reported when it is read, as in a closed segment', async () => {
     const { clock, disk } = await fill(40)
     damage(disk, file(0), 5 * batchBytes + 70, new Uint8Array([0xff]))

@@ -3,7 +3,7 @@ import { asBuffer, seededRandom } from '@millrace/std'
 import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { encodeEndTxnMarker, type EndTxnMarker, readEndTxnMarker } from '../../src/log/index.ts'
-import { batchesOf, makeBatch, openLog, start } from './fixture.ts'
+import { batchesOf, closeLogs, makeBatch, openLog, start } from './fixture.ts'
 
 const leader = { leaderEpoch: 0 }
 
@@ -213,5 +213,80 @@ describe('a transaction', () => {
     await clock.advanceAsync(1)
     log.applyRetention()
     expect(log.producerCount).toBe(0)
+  })
+})
+
+describe('what went wrong in other brokers', () => {
+  test('a last stable offset that is off by one', async () => {
+    const { log } = await openLog({ config: { flush: 'none' } })
+    const stable: number[] = []
+    const note = () => void stable.push(log.lastStableOffset)
+    log.append(makeBatch({ records: 3 }), leader)
+    note()
+    log.append(batch(1, 0, { records: 2 }), leader)
+    note()
+    log.append(makeBatch(), leader)
+    note()
+    log.appendEndTxnMarker(marker(1, true))
+    note()
+    log.append(batch(1, 2), leader)
+    note()
+    log.appendEndTxnMarker(marker(1, false))
+    note()
+    // Before the transaction; at its first record, twice; after its marker; at the next one's; after that one's marker.
+    expect(stable).toEqual([3, 3, 3, 7, 7, 9])
+  })
+
+  test('a last stable offset past the high watermark, while records and markers wait for the device', async () => {
+    const { clock, log } = await openLog()
+    const seen: [number, number][] = []
+    const note = () => void seen.push([log.lastStableOffset, log.highWatermark])
+    for (let i = 0; i < 3; i++) {
+      log.append(batch(1, i), leader)
+      note()
+      log.appendEndTxnMarker(marker(1, i % 2 === 0))
+      note()
+      if (i !== 1) await clock.settle()
+      note()
+    }
+    expect(seen).toEqual([
+      [0, 0],
+      [0, 0],
+      [2, 2],
+      [2, 2],
+      [2, 2],
+      [2, 2],
+      [2, 2],
+      [2, 2],
+      [6, 6],
+    ])
+  })
+
+  test('aborted records that are read, because the consumer begins in the middle of the transaction', async () => {
+    const { log } = await openLog({ config: { flush: 'none', segmentBytes: 300 } })
+    for (let i = 0; i < 12; i++) log.append(batch(1, i), leader)
+    log.appendEndTxnMarker(marker(1, false))
+    expect(log.segmentCount).toBeGreaterThan(2)
+    for (let from = 0; from <= 12; from++) {
+      expect(log.read(from, 1, { isolation: 'read_committed' }).abortedTransactions).toEqual([
+        { producerId: 1, firstOffset: 0 },
+      ])
+    }
+  })
+
+  test('aborted records that become visible because their transaction was open when the broker died', async () => {
+    const opened = await openLog()
+    opened.log.append(batch(1, 0), leader)
+    await opened.clock.settle()
+    await closeLogs(opened)
+    opened.fileSystem.remove('data/.kafka_cleanshutdown')
+    const { clock, log } = await openLog({ fileSystem: opened.fileSystem, clock: opened.clock })
+    expect(log).toMatchObject({ lastStableOffset: 0, highWatermark: 1 })
+    expect(log.hasOngoingTransaction(1, 0)).toBe(true)
+    log.appendEndTxnMarker(marker(1, false))
+    await clock.settle()
+    expect(log.read(0, 1_000, { isolation: 'read_committed' }).abortedTransactions).toEqual([
+      { producerId: 1, firstOffset: 0 },
+    ])
   })
 })
