@@ -75,11 +75,14 @@ export function subscription(
 
 const offsetsTopic = '__consumer_offsets'
 
-/** Keeps the records that a group has left in `__consumer_offsets`, in their order. */
+/**
+ * Keeps the records that a group has left in `__consumer_offsets`, in their order. Records of one kind that follow one another are
+ * in none: a broker lists members by ids that it has made up.
+ */
 export async function records(talk: Conversation, label: string, groupId: string): Promise<void> {
   const { topics } = await talk.tell(Metadata, 12, { topics: [{ name: offsetsTopic }] })
   const partition = javaHash(groupId) % (topics[0]?.partitions.length ?? 1)
-  const found: object[] = []
+  const found: { kind: string; records: object[] }[] = []
   for (let fetchOffset = 0; ; ) {
     const answer = await talk.tell(Fetch, 12, {
       maxWaitMs: 0,
@@ -92,10 +95,13 @@ export async function records(talk: Conversation, label: string, groupId: string
     for (const { key, value, offset } of iterateRecords(bytes)) {
       fetchOffset = offset + 1
       const record = key && readable(key, value, groupId)
-      if (record) found.push(record)
+      if (!record) continue
+      const last = found.at(-1)
+      if (last?.kind === record.kind) last.records.push(record)
+      else found.push({ kind: record.kind, records: [record] })
     }
   }
-  talk.note(`${label}: records`, Object.fromEntries(found.map((record, i) => [`${i}`.padStart(3, '0'), record])))
+  talk.note(`${label}: records`, Object.fromEntries(found.map((run, i) => [`${i}`.padStart(3, '0'), run.records])))
 }
 
 const kinds = {
@@ -122,9 +128,14 @@ const transient = new Set([
   'expireTimestamp',
 ])
 
-function readable(key: Uint8Array, value: Uint8Array | null, groupId: string): object | undefined {
+interface Readable {
+  readonly kind: string
+  readonly [part: string]: unknown
+}
+
+function readable(key: Uint8Array, value: Uint8Array | null, groupId: string): Readable | undefined {
   const version = structVersion(key) as keyof typeof kinds
-  if (!(version in kinds)) return { kind: version }
+  if (!(version in kinds)) return { kind: `version ${version}` }
   const [keyType, valueType] = kinds[version]
   const name = decodeStruct(keyType, key).value
   if (('group' in name ? name.group : name.groupId) !== groupId) return undefined

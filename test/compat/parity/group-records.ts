@@ -34,6 +34,7 @@ export const groupRecordSequences: Sequence[] = [
       await commit(talk, 'a commit by nobody', groupId, name, 8, { partition: 1 })
       await talk.ask('with a retention of its own', OffsetCommit, 2, {
         groupId,
+        memberId: '',
         retentionTimeMs: 1_000_000,
         topics: [{ name, partitions: [{ partitionIndex: 0, committedOffset: 9, committedMetadata: null }] }],
       })

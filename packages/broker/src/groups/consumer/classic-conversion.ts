@@ -7,7 +7,14 @@ import type { Protocol } from '../protocol.ts'
 import { Refused } from '../refused.ts'
 import { noRecords, type ShardContext } from '../shard-context.ts'
 import { ConsumerGroup } from './consumer-group.ts'
-import { assignmentOf, type ConsumerMember, descriptionOf, memberStates, nothingOwned } from './consumer-member.ts'
+import {
+  assignmentOf,
+  type ConsumerMember,
+  descriptionOf,
+  heldBy,
+  memberStates,
+  nothingOwned,
+} from './consumer-member.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment } from './consumer-protocol.ts'
 import {
   assignmentRecord,
@@ -92,7 +99,9 @@ export class ClassicConversion {
     for (const member of group.members.values()) {
       if (leaving.includes(member) || member === replaced) continue
       classic.add(classicMember(member))
-      targets.set(member.memberId, group.targetOf(member.memberId))
+      // Until it has joined again a member has what it had. Kafka writes down what it was to have: were the group to change once
+      // more before the member hears of it, what it still has would be given to another.
+      targets.set(member.memberId, rebalance ? heldBy(member) : group.targetOf(member.memberId))
     }
     if (joining && replaced) {
       classic.add(classicMember(joining))

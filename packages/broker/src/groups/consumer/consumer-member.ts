@@ -1,5 +1,5 @@
 import { bytesEqual } from '@millrace/std'
-import type { TopicKey } from '../assignors/assignor.ts'
+import type { Partitions, TopicKey } from '../assignors/assignor.ts'
 import type { Protocol } from '../protocol.ts'
 
 /** Partitions that a member has, by topic: each with the member epoch at which it got it (KIP-1251). */
@@ -162,4 +162,13 @@ function sameClassic(a: ClassicMetadata | null, b: ClassicMetadata | null): bool
       return other?.name === name && bytesEqual(other.metadata, metadata)
     })
   )
+}
+
+/** What a member has, what it is about to give up included: it answers for that until it has. */
+export function heldBy({ assigned, revoking }: CurrentAssignment): Partitions {
+  const held = new Map<string, number[]>()
+  for (const owned of [assigned, revoking]) {
+    for (const [topic, partitions] of owned) held.set(topic, [...(held.get(topic) ?? []), ...partitions.keys()])
+  }
+  return held
 }

@@ -2,7 +2,7 @@ import { uuidFromString } from '@millrace/std'
 import type { Partitions } from '../assignors/assignor.ts'
 import type { TopicsImage } from '../topics-image.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
-import type { ConsumerMember } from './consumer-member.ts'
+import { type ConsumerMember, heldBy } from './consumer-member.ts'
 
 /** Kinds of members, by Kafka's numbers (KIP-1099). */
 const memberTypes = { classic: 0, consumer: 1 } as const
@@ -35,15 +35,6 @@ function describeMember(group: ConsumerGroup, member: ConsumerMember, topics: To
     targetAssignment: { topicPartitions: topicPartitions(group.targetOf(member.memberId), topics) },
     memberType: member.classic ? memberTypes.classic : memberTypes.consumer,
   }
-}
-
-/** What a member has, what it is about to give up included: it answers for that until it has. */
-function heldBy({ assigned, revoking }: ConsumerMember): Partitions {
-  const held = new Map<string, number[]>()
-  for (const owned of [assigned, revoking]) {
-    for (const [topic, partitions] of owned) held.set(topic, [...(held.get(topic) ?? []), ...partitions.keys()])
-  }
-  return held
 }
 
 function topicPartitions(partitions: Partitions, topics: TopicsImage) {
