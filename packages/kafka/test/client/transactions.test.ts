@@ -8,6 +8,7 @@ import {
   type TransactionState,
 } from '../../src/client/transactions/transaction-state.ts'
 import {
+  AddOffsetsToTxn,
   AddPartitionsToTxn,
   EndTxn,
   FindCoordinator,
@@ -209,6 +210,53 @@ describe.each([1, 2] as const)('transactions v%i', (version) => {
     await system.run(newer.commitTransaction())
     expect(transactions.committed(logs[0] as never)).toEqual(['new'])
     await system.run(Promise.all([producer.close(), newer.close()]))
+  })
+
+  it('can be aborted when all that was to be added was refused', async () => {
+    const { system, cluster, logs, transactions, producer } = await setUp(version)
+    await system.run(producer.initTransactions())
+    producer.beginTransaction()
+    const { TOPIC_AUTHORIZATION_FAILED: denied, GROUP_AUTHORIZATION_FAILED: deniedGroup } = ErrorCode
+    const resultsByPartition = [{ partitionIndex: 0, partitionErrorCode: denied }]
+    cluster.override(AddPartitionsToTxn, () => {
+      return { resultsByTopicV3AndBelow: [{ name: 't', resultsByPartition }], resultsByTransaction: [] }
+    })
+    cluster.override(AddOffsetsToTxn, () => ({ errorCode: deniedGroup }))
+    cluster.override(TxnOffsetCommit, () => {
+      return { topics: [{ name: 't', partitions: [{ partitionIndex: 0, errorCode: deniedGroup }] }] }
+    })
+    const refused = producer.sendOffsetsToTransaction([{ topic: 't', partition: 0, offset: 1 }], GROUP)
+    await expect(system.run(refused)).rejects.toMatchObject({ abortable: true })
+    await system.run(producer.abortTransaction())
+    if (version === 1) {
+      producer.beginTransaction()
+      send(producer, 'denied')
+      await expect(system.run(producer.commitTransaction())).rejects.toMatchObject({ abortable: true })
+      await system.run(producer.abortTransaction())
+    }
+    for (const api of ['AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit']) cluster.overrides.delete(api)
+    producer.beginTransaction()
+    send(producer, 'allowed')
+    await system.run(producer.commitTransaction())
+    expect(transactions.committed(logs[0] as never)).toEqual(['allowed'])
+    await system.run(producer.close())
+  })
+
+  it('takes nothing more while it is prepared, and waits for offsets that are under way', async () => {
+    const { system, cluster, transactions, producer } = await setUp(version)
+    await system.run(producer.initTransactions())
+    producer.beginTransaction()
+    send(producer, 'a')
+    const offsets = producer.sendOffsetsToTransaction([{ topic: 't', partition: 0, offset: 9 }], GROUP)
+    const preparing = producer.prepareTransaction()
+    await expect(producer.send({ topic: 't', value: 'late' })).rejects.toMatchObject({
+      code: 'KAFKA_TRANSACTION_STATE',
+    })
+    await system.run(Promise.all([offsets, preparing]))
+    expect([...(transactions.transactions.get('tx')?.offsets ?? [])]).toEqual([['g/t-0', 9]])
+    await system.run(producer.commitTransaction())
+    expect(cluster.offsets.get('g/t-0')).toBe(9)
+    await system.run(producer.close())
   })
 
   it('may be committed again after a timeout', async () => {

@@ -100,6 +100,7 @@ const HINTS: Record<TransactionState, string> = {
   open: 'Commit or abort the transaction that is open.',
   failed: 'Call abortTransaction() first.',
   fatal: 'Close this producer and start a new one.',
+  preparing: 'Call prepareTransaction() again until it succeeds, or abort.',
   prepared: 'A prepared transaction takes nothing more: commit or abort it.',
   committing: 'Call commitTransaction() again until it succeeds.',
   aborting: 'Call abortTransaction() again until it succeeds.',

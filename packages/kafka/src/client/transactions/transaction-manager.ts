@@ -1,4 +1,5 @@
 import { sleep } from '@millrace/std'
+import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClientTimeoutError } from '../cluster/errors.ts'
 import { timedOut } from '../cluster/waiting.ts'
@@ -46,6 +47,9 @@ export class TransactionManager implements Numbering {
   readonly #unannounced = new Set<PartitionQueue>()
   #announcing: Promise<void> | undefined
   #hasOffsets = false
+  readonly #offsetCommits = new Set<Promise<void>>()
+  /** The coordinator is known to have something in this transaction. */
+  #isBegun = false
   /** The numbers that follow would leave a gap. */
   #needsNewEpoch = false
 
@@ -79,6 +83,7 @@ export class TransactionManager implements Numbering {
     try {
       const identity = await this.#requests.initialize(this.#transactionTimeoutMs, undefined, options)
       this.#setIdentity(identity)
+      this.#version = this.#requests.version
       this.#to('ready')
     } catch (error) {
       if (error instanceof ClientTimeoutError || options.signal?.aborted) {
@@ -91,7 +96,6 @@ export class TransactionManager implements Numbering {
 
   begin(): void {
     this.#require('beginTransaction()', 'ready')
-    this.#version = this.#requests.version
     this.#to('open')
   }
 
@@ -108,18 +112,26 @@ export class TransactionManager implements Numbering {
     this.#require('sendOffsetsToTransaction()', 'open')
     if (offsets.length === 0) return
     this.#hasOffsets = true
-    try {
-      await this.#requests.commitOffsets(this.#currentIdentity(), offsets, group, this.#version, options)
-    } catch (error) {
-      throw this.#fail(error, 'coordinator')
-    }
+    const committing = this.#requests
+      .commitOffsets(this.#currentIdentity(), offsets, group, this.#version, options)
+      .then(
+        () => {
+          this.#isBegun = true
+        },
+        (error) => {
+          throw this.#fail(error, 'coordinator')
+        },
+      )
+    this.#offsetCommits.add(committing)
+    await committing.finally(() => this.#offsetCommits.delete(committing))
   }
 
   /** Undefined when the transaction holds nothing: then it is over. */
   async prepare(options: TransactionCallOptions): Promise<PreparedTransaction | undefined> {
-    this.#require('prepareTransaction()', 'open')
+    this.#require('prepareTransaction()', 'open', 'preparing')
+    if (this.#state !== 'preparing') this.#to('preparing')
     await this.#flushed('Preparing a transaction', options)
-    if (this.#state !== 'open') throw this.#error
+    if (this.#state !== 'preparing') throw this.#error
     if (this.#isEmpty) {
       this.#finish()
       return undefined
@@ -139,7 +151,7 @@ export class TransactionManager implements Numbering {
   }
 
   async abort(options: TransactionCallOptions): Promise<void> {
-    this.#require('abortTransaction()', 'open', 'prepared', 'failed', 'aborting')
+    this.#require('abortTransaction()', 'open', 'preparing', 'prepared', 'failed', 'aborting')
     if (this.#state !== 'aborting') this.#to('aborting')
     const { transactionalId } = this
     this.#writer.giveUp(abortableError(transactionalId, new Error('it is being aborted')))
@@ -149,7 +161,7 @@ export class TransactionManager implements Numbering {
   }
 
   prepareToSend(queue: PartitionQueue): boolean {
-    if (this.#state !== 'open' && this.#state !== 'committing') return false
+    if (!this.mayRetry) return false
     if (!this.#partitions.has(queue)) {
       if (this.#version === 1) {
         // Others that the sender looks at in this turn go with it.
@@ -164,7 +176,7 @@ export class TransactionManager implements Numbering {
   }
 
   get mayRetry(): boolean {
-    return this.#state === 'open' || this.#state === 'committing'
+    return this.#state === 'open' || this.#state === 'preparing' || this.#state === 'committing'
   }
 
   refused(queue: PartitionQueue, batch: ProducerBatch, error: Error): boolean {
@@ -191,18 +203,16 @@ export class TransactionManager implements Numbering {
     try {
       if (!this.#isEmpty) {
         const next = await this.#requests.end(this.#currentIdentity(), decision, this.#version, options)
-        if (this.#version === 2) {
-          this.#hasOffsets = false
-          this.#partitions.clear()
-          this.#setIdentity(next)
-        }
+        // What follows may have to be repeated; this is over.
+        this.#hasOffsets = false
+        this.#partitions.clear()
+        if (this.#version === 2) this.#setIdentity(next)
       }
       await this.#raiseEpochIfNeeded(options)
     } catch (error) {
       if (error instanceof ClientTimeoutError || options.signal?.aborted) throw error
-      const verdict = judge(error, 'coordinator')
-      if (verdict === 'fatal') throw this.#failFatally(error)
       if (decision === 'commit') throw this.#fail(error, 'coordinator')
+      if (judge(error, 'coordinator') === 'fatal' && !this.#neverBegan(error)) throw this.#failFatally(error)
       // The coordinator knows nothing that could be aborted: the new epoch is all that is needed.
       this.#needsNewEpoch = true
       this.#version = 1
@@ -221,12 +231,19 @@ export class TransactionManager implements Numbering {
     const isUpgrade = this.#version === 1 && this.#requests.version === 2
     if (isRaised || !(this.#needsNewEpoch || isUpgrade)) return
     this.#setIdentity(await this.#requests.initialize(this.#transactionTimeoutMs, this.#currentIdentity(), options))
+    this.#version = this.#requests.version
+  }
+
+  /** With v1 there is nothing to abort when all that was to be added was refused. */
+  #neverBegan(error: unknown): boolean {
+    return !this.#isBegun && error instanceof KafkaError && error.kafkaCode === ErrorCode.INVALID_TXN_STATE
   }
 
   #finish(): void {
     this.#partitions.clear()
     this.#unannounced.clear()
     this.#hasOffsets = false
+    this.#isBegun = false
     this.#needsNewEpoch = false
     this.#error = undefined
     this.#to('ready')
@@ -246,6 +263,7 @@ export class TransactionManager implements Numbering {
             this.#unannounced.delete(queue)
             this.#partitions.add(queue)
           }
+          this.#isBegun = true
         },
         (error) => {
           // Some may have been added.
@@ -268,6 +286,7 @@ export class TransactionManager implements Numbering {
     const flush = async () => {
       await this.#writer.flush()
       await this.#announcing
+      await Promise.allSettled(this.#offsetCommits)
     }
     const late = sleep(timers, options.timeoutMs, done.signal).then(
       () => {

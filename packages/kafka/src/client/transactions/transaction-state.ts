@@ -6,6 +6,7 @@ import { assert } from '@millrace/std'
  * - `uninitialized`, `initializing`: until the coordinator has given the id and ended what an earlier producer left open
  * - `ready`: between transactions
  * - `open`: records and offsets may be added
+ * - `preparing`: what was added is being written, nothing more may be added
  * - `prepared`: all is written and the decision is somebody else's; nothing may be added
  * - `committing`, `aborting`: until the coordinator has confirmed; after a timeout the same call may be made again
  * - `failed`: something could not be written, so that only aborting is left
@@ -15,7 +16,8 @@ export const TRANSACTION_STATES = {
   uninitialized: ['initializing'],
   initializing: ['ready', 'uninitialized', 'fatal'],
   ready: ['open', 'fatal'],
-  open: ['prepared', 'committing', 'aborting', 'ready', 'failed', 'fatal'],
+  open: ['preparing', 'committing', 'aborting', 'failed', 'fatal'],
+  preparing: ['prepared', 'ready', 'aborting', 'failed', 'fatal'],
   prepared: ['committing', 'aborting'],
   committing: ['ready', 'failed', 'fatal'],
   failed: ['aborting', 'fatal'],
