@@ -67,7 +67,7 @@ export function registerDeleteTopics(
       return failed(named, version, ErrorCode.INVALID_REQUEST, 'Give either the name or the id of a topic.')
     }
     if (name !== null && isInternalTopic(name)) {
-      return failed(named, version, ErrorCode.INVALID_TOPIC_EXCEPTION, `'${name}' holds the offsets of all groups.`)
+      return failed(named, version, ErrorCode.INVALID_TOPIC_EXCEPTION, `'${name}' holds the state of a coordinator.`)
     }
     const deleted = await metadata.deleteTopic((image) =>
       name === null ? image.topicById(topicId) : image.topics.get(name),
