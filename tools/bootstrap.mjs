@@ -19,6 +19,7 @@ const commands = {
   build: { needs: 'full', script: 'node_modules/typescript/bin/tsc', args: ['-b'] },
   format: { needs: 'full', script: 'node_modules/@biomejs/biome/bin/biome', args: ['format', '--write', '.'] },
   bench: { needs: 'full', script: 'bench/main.ts' },
+  'bench:peers': { needs: 'full', script: 'bench/peers/main.ts' },
   oracle: { needs: 'full', script: 'tools/oracle/main.ts' },
   compat: { needs: 'full', script: 'test/compat/main.ts' },
   simulate: { needs: 'full', script: 'test/simulation/main.ts' },

@@ -1,5 +1,5 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { apacheKafka, lastLine, type Peer, peersHome, run } from './peers.ts'
 
@@ -46,7 +46,7 @@ export function mavenJars(name: string, coordinates: readonly string[]): Peer<st
 }
 
 /**
- * Java sources of test/compat/java, compiled against the jars when one of them has changed.
+ * Java sources, by their paths or those within test/compat/java, compiled against the jars when one of them has changed.
  * @returns the class path of classes and jars
  */
 export function compiled(name: string, jars: Peer<string>, files: readonly string[]): Peer<string> {
@@ -54,8 +54,8 @@ export function compiled(name: string, jars: Peer<string>, files: readonly strin
   const classes = join(peersHome, 'classes', name)
   const paths = files.flatMap((file) =>
     file.endsWith('.java')
-      ? [join(sources, file)]
-      : readdirSync(join(sources, file)).map((entry) => join(sources, file, entry)),
+      ? [resolve(sources, file)]
+      : readdirSync(resolve(sources, file)).map((entry) => resolve(sources, file, entry)),
   )
   const stamp = join(classes, '.compiled')
   const changed = !existsSync(stamp) || paths.some((path) => statSync(path).mtimeMs > statSync(stamp).mtimeMs)
@@ -64,8 +64,6 @@ export function compiled(name: string, jars: Peer<string>, files: readonly strin
     mkdirSync(classes, { recursive: true })
     const answer = run('javac', ['-nowarn', '-Xlint:none', '-d', classes, '-cp', jars.value, ...paths])
     if (!answer.ok) throw new Error(`${name} does not compile:\n${answer.output}`)
-    const resources = join(sources, 'resources')
-    if (existsSync(resources)) cpSync(resources, classes, { recursive: true })
     writeFileSync(stamp, '')
   }
   return { available: true, value: `${classes}:${jars.value}` }
