@@ -219,7 +219,7 @@ class ProduceRun implements AppendTarget {
 
   #encodeOne(correlationId: number, result: AppendResult): Uint8Array[] {
     const { errorCode, baseOffset, logAppendTime, message, recordErrors } = result
-    const { logStartOffset } = this.#partition.log
+    const logStartOffset = toldStartOffset(errorCode, this.#partition)
     return encodeResponse(Produce, this.#version, correlationId, {
       responses: this.#request.topicData.map(({ name, topicId, partitionData }) => ({
         name,
@@ -236,6 +236,19 @@ class ProduceRun implements AppendTarget {
       })),
     })
   }
+}
+
+/** Errors for which Kafka looks at the batch only, not at the log. */
+const errorsOfBatch: ReadonlySet<number> = new Set([
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.MESSAGE_TOO_LARGE,
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+])
+
+/** The log start offset that goes with an answer: -1 where Kafka knows none. */
+export function toldStartOffset(errorCode: number, { log }: Partition): number {
+  return errorsOfBatch.has(errorCode) ? -1 : log.logStartOffset
 }
 
 /** As the answer has them (KIP-467). */

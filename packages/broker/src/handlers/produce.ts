@@ -30,7 +30,7 @@ import type { Topic, TopicCatalog } from '../metadata/topic-catalog.ts'
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
 import { endpointsOf, leaderOf } from './new-leader.ts'
 import { ProduceBatcher } from './produce-batcher.ts'
-import { RepeatedProduces, recordErrorsOf } from './produce-run.ts'
+import { RepeatedProduces, recordErrorsOf, toldStartOffset } from './produce-run.ts'
 import { type Client, type Exchange, type HandlerRegistry, RequestError } from './registry.ts'
 import { addsPartitionsFrom, type GatedTarget, TransactionGate, transactionVersionOf } from './transaction-gate.ts'
 
@@ -292,7 +292,7 @@ class PartitionAppend implements GatedTarget {
     this.errorCode = errorCode
     this.baseOffset = baseOffset
     this.logAppendTimeMs = logAppendTime
-    this.logStartOffset = log.logStartOffset
+    this.logStartOffset = toldStartOffset(errorCode, this.partition)
     this.errorMessage = message ?? null
     this.recordErrors = recordErrorsOf(recordErrors)
     if (errorCode === ErrorCode.NONE && this.#produce.acknowledges) log.whenFlushed(lastOffset + 1, this)
