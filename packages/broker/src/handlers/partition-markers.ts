@@ -43,7 +43,7 @@ export class PartitionMarkers implements MarkerWriter {
   }
 
   write(target: TopicPartition, marker: TransactionMarker, done: (outcome: MarkerOutcome) => void): void {
-    this.append(target, marker).then(
+    this.#appendUnfenced(target, marker).then(
       (errorCode) => done(this.#outcome(errorCode, target, marker)),
       (cause: unknown) => {
         this.#logger.error(`A transaction's marker could not be written to ${target.topic}-${target.partition}`, {
@@ -54,6 +54,15 @@ export class PartitionMarkers implements MarkerWriter {
     )
   }
 
+  /** There is one coordinator: a later one that fences it is an administrator's invention, and it takes over its epoch. */
+  async #appendUnfenced(target: TopicPartition, marker: TransactionMarker): Promise<number> {
+    const errorCode = await this.append(target, marker)
+    if (errorCode !== ErrorCode.TRANSACTION_COORDINATOR_FENCED) return errorCode
+    const log = this.#topics.partition(target.topic, target.partition)?.log
+    const known = [...(log?.producers() ?? [])].find(({ producerId }) => producerId === marker.producerId)
+    return known ? this.append(target, { ...marker, coordinatorEpoch: known.coordinatorEpoch }) : errorCode
+  }
+
   #outcome(errorCode: number, { topic, partition }: TopicPartition, marker: TransactionMarker): MarkerOutcome {
     switch (errorCode) {
       case ErrorCode.NONE:
@@ -62,7 +71,6 @@ export class PartitionMarkers implements MarkerWriter {
         // It may only be late: a folder that finds no room, say. What the metadata does not know is deleted.
         return partition < (this.#metadata.image.topics.get(topic)?.partitions ?? 0) ? 'unavailable' : 'ended'
       case ErrorCode.INVALID_PRODUCER_EPOCH:
-      case ErrorCode.TRANSACTION_COORDINATOR_FENCED:
         // A newer marker, such as an administrator's, has ended the transaction there.
         this.#logger.warn(`${topic}-${partition} has a newer marker than that of producer ${marker.producerId}`, {
           producerEpoch: marker.producerEpoch,

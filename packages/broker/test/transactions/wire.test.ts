@@ -168,3 +168,34 @@ test('an administrator finds a hanging transaction and ends it', async () => {
   expect(await client.read('t', 0)).toEqual(['next'])
   client.close()
 })
+
+test("an administrator's marker of a coordinator that never was does not keep later transactions open", async () => {
+  await using broker = await startBroker({ port: 0, data: 'memory' })
+  const client = await TransactionalClient.connect(broker, { version: 2 })
+  await client.createTopic('t')
+  await client.init('id')
+  expect(await client.commitOffset('g', 't', 0, 1)).toBe('NONE')
+  expect(await client.send('t', 0, 'aborted')).toBe('NONE')
+  await client.raw.call(WriteTxnMarkers, 1, {
+    markers: [
+      {
+        producerId: client.producerId,
+        producerEpoch: client.epoch,
+        transactionResult: false,
+        topics: [
+          { name: 't', partitionIndexes: [0] },
+          { name: '__consumer_offsets', partitionIndexes: [0, 1, 2, 3] },
+        ],
+        coordinatorEpoch: 9,
+      },
+    ],
+  })
+  expect(await client.end(true)).toBe('NONE')
+  expect(await client.send('t', 0, 'next')).toBe('NONE')
+  expect(await client.commitOffset('g', 't', 0, 2)).toBe('NONE')
+  expect(await client.end(true)).toBe('NONE')
+  await client.until(async () => (await client.offsetOf('g', 't', 0, true)) === 2)
+  await client.until(async () => (await client.read('t', 0)).length > 0)
+  expect(await client.read('t', 0)).toEqual(['next'])
+  client.close()
+})
