@@ -17,6 +17,7 @@ import { Leadership } from './metadata/leadership.ts'
 import { LogJournal } from './metadata/log-journal.ts'
 import { parseAdvertisedListener, requireLoopback } from './net/listen-address.ts'
 import type { LogMetrics } from './log/log-event.ts'
+import type { LogConfig } from './log/log-config.ts'
 import { LogManager } from './log/log-manager.ts'
 import { cleanerConfigOf } from './metadata/cleaner-config.ts'
 import { logEventText } from './metadata/log-event-text.ts'
@@ -26,7 +27,7 @@ import { resourceTypes } from './metadata/resource-configs.ts'
 import { openOffsetJournals, openTransactionJournals } from './metadata/coordinator-topics.ts'
 import { TopicCatalog } from './metadata/topic-catalog.ts'
 import { logConfigOf, metadataLogConfig, TopicLogs } from './metadata/topic-logs.ts'
-import { metadataTopicName, offsetsTopicName, transactionsTopicName } from './metadata/topic-name.ts'
+import { isInternalTopic, metadataTopicName, offsetsTopicName, transactionsTopicName } from './metadata/topic-name.ts'
 import { BufferPool } from './net/buffer-pool.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
@@ -125,7 +126,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     retentionCheckIntervalMs: server['log.retention.check.interval.ms'],
     cleaner: () => cleanerConfigOf(server),
     // Until the metadata is read, logs are as a topic without configuration of its own.
-    configOf: (topic) => initialLogConfig(topic, server),
+    configOf: initialLogConfig(server),
     listener: {
       highWatermarkAdvanced: (log) => topicLogs?.highWatermarkAdvanced(log),
       event: (_log, event) => {
@@ -269,9 +270,14 @@ function systemFor({ data, system }: BrokerOptions): System {
   return data === 'memory' ? { ...whole, fileSystem: new MemoryFileSystem({ clock: whole.clock }) } : whole
 }
 
-function initialLogConfig(topic: string, server: ServerConfig) {
-  if (topic === metadataTopicName) return metadataLogConfig(server)
-  return logConfigOf(topic, resolveTopicConfig(new Map(), server), server)
+/** All logs that clients write to begin with the same one: there can be very many. */
+function initialLogConfig(server: ServerConfig): (topic: string) => LogConfig {
+  const topicConfig = resolveTopicConfig(new Map(), server)
+  const common = logConfigOf('', topicConfig, server)
+  return (topic) => {
+    if (topic === metadataTopicName) return metadataLogConfig(server)
+    return isInternalTopic(topic) ? logConfigOf(topic, topicConfig, server) : common
+  }
 }
 
 async function openMetadata(parts: {

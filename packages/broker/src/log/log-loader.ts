@@ -64,10 +64,9 @@ export function newLog(home: SegmentHome, now: number): LoadedLog {
 }
 
 function listFiles(home: SegmentHome): { bases: number[]; snapshots: Set<number> } {
-  settleFolder(home)
   const bases: number[] = []
   const snapshots = new Set<number>()
-  for (const name of home.fileSystem.list(home.folder)) {
+  for (const name of settleFolder(home)) {
     const base = offsetOfFile(name, LogSuffix.log)
     if (base !== undefined) bases.push(base)
     const snapshot = offsetOfFile(name, LogSuffix.snapshot)

@@ -21,19 +21,21 @@ const segmentSuffixes = [
  * 2. they are renamed to `.swap`: as long as one of them is still `.cleaned`, all are thrown away;
  * 3. the old segments are renamed to `.deleted`, then the new one loses its suffix: brought to an end here.
  *
- * Running it again changes nothing.
+ * Running it again changes nothing. Answers the names that are in the folder then.
  */
-export function settleFolder(home: SegmentHome): void {
+export function settleFolder(home: SegmentHome): readonly string[] {
   const { fileSystem: fs, folder } = home
   const names = fs.list(folder)
   let firstIncomplete = Number.POSITIVE_INFINITY
   const swaps: string[] = []
   let changed = false
+  let removed = false
   for (const name of names) {
     const isCleaned = name.endsWith(LogSuffix.cleaned)
     if (isCleaned) firstIncomplete = Math.min(firstIncomplete, Number(name.slice(0, 20)))
     if (isCleaned || name.endsWith(LogSuffix.deleted) || name.endsWith(LogSuffix.temporary)) {
       fs.remove(joinPath(folder, name))
+      removed = true
       changed ||= isCleaned
     } else if (name.endsWith(LogSuffix.swap)) swaps.push(name)
   }
@@ -48,6 +50,7 @@ export function settleFolder(home: SegmentHome): void {
   }
   for (const name of complete) fs.rename(joinPath(folder, name), joinPath(folder, withoutSwap(name)))
   if (changed || swaps.length > 0) fs.syncDirectoryNow(folder)
+  return removed || swaps.length > 0 ? fs.list(folder) : names
 }
 
 /** Takes away what begins in the offsets of a compacted segment and was not put aside before the crash. */
