@@ -149,7 +149,7 @@ compatSuite("Millrace's client: transactions", { available: true, value: undefin
       await producer.send({ topic, value: 'prepared' })
       const stored = JSON.parse(JSON.stringify(await producer.prepareTransaction()))
       await producer.close()
-      expect(stored).toMatchObject({ transactionVersion: 2, producerEpoch: expect.any(Number) })
+      expect(stored).toMatchObject({ transactionVersion: expect.any(Number), producerEpoch: expect.any(Number) })
       expect(await read('read_committed')).toEqual([])
       for (let i = 0; i < 3; i++) {
         await using transaction = KafkaProducer.resumeTransaction(options(), stored)

@@ -267,11 +267,18 @@ export class KafkaConsumer {
     return { groupId, ...(this.#member?.identity ?? NO_MEMBER) }
   }
 
-  /** The stored offsets of the group for these partitions; those that have none are left out. */
+  /**
+   * The stored offsets of the group for these partitions; those that have none are left out. Waits for transactions that
+   * are to decide about some of them (KIP-447).
+   */
   async committed(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<CommittedOffset[]> {
     this.#checkOpen()
     const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
-    return this.#requireGroup('committed').committed(partitions, { timeoutMs, signal: options.signal })
+    return this.#requireGroup('committed').committed(partitions, {
+      timeoutMs,
+      signal: options.signal,
+      requireStable: true,
+    })
   }
 
   async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<FoundOffset[]> {

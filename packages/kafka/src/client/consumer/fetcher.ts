@@ -16,6 +16,8 @@ import { backoff } from '../cluster/waiting.ts'
 
 type FetchedAnswer = FetchResponse['responses'][number]['partitions'][number]
 
+/** A session that a broker is not told of goes by itself in time: a courtesy, not to be waited for. */
+const SESSION_CLOSE_MS = 1_000
 /** From this version on, topics go by their ids. */
 const TOPIC_ID_VERSION = 13
 
@@ -147,7 +149,7 @@ export class Fetcher {
       const connection = this.#cluster.liveConnection(Number(nodeId), lane)
       if (!session.isOpen || !connection || this.#busy.get(Number(nodeId))?.has(lane)) return
       const body = { ...session.closing(), maxWaitMs: 0, minBytes: 0, topics: [], forgottenTopicsData: [] }
-      await connection.request(Fetch, connection.versionOf(Fetch), body)
+      await connection.request(Fetch, connection.versionOf(Fetch), body, { timeoutMs: SESSION_CLOSE_MS })
     })
     await Promise.allSettled(closing)
   }

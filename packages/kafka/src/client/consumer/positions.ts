@@ -91,9 +91,8 @@ export class Positions {
   async #startAtCommitted(states: readonly PartitionState[]): Promise<void> {
     const committed = new Map<string, CommittedOffset>()
     if (this.#coordinator) {
-      // Offsets of transactions that are still open count as not there yet (KIP-447).
-      const requireStable = this.#options.isolationLevel === 'read_committed'
-      const options = { timeoutMs: ATTEMPT_MS, requireStable, identity: this.#identity }
+      // Offsets of a transaction that is not decided yet are waited for (KIP-447): others would be read twice.
+      const options = { timeoutMs: ATTEMPT_MS, requireStable: true, identity: this.#identity }
       for (const offset of await this.#coordinator.committed(states, options)) {
         committed.set(partitionKey(offset), offset)
       }
