@@ -37,6 +37,8 @@ export function failedRead(errorCode: number): ReadResult {
 
 /** Consumers read on where their last read ended; so many such places are kept per log. */
 const keptPlaces = 4
+/** Of those, as of most, that nobody reads. */
+const noPlaces = new Float64Array(0)
 
 function allocateExactly(bytes: number): Uint8Array {
   return Buffer.allocUnsafeSlow(bytes)
@@ -48,12 +50,12 @@ export class LogReader {
   readonly #cache: TailCache
   readonly #metrics: LogMetrics
   /** Where the last reads ended: offset, position, base offset of the segment. */
-  readonly #places = new Float64Array(keptPlaces * 3).fill(-1)
+  #places = noPlaces
   #nextPlace = 0
 
   readonly #report: LogEventListener
   readonly #mayHaveGaps: () => boolean
-  readonly #reported = new Set<string>()
+  #reported: Set<string> | undefined
 
   /** `mayHaveGaps`: whether compaction takes records out of segments. */
   constructor(options: {
@@ -175,6 +177,7 @@ export class LogReader {
   }
 
   #remember(segment: Segment, offset: number, position: number): void {
+    if (this.#places === noPlaces) this.#places = new Float64Array(keptPlaces * 3).fill(-1)
     const at = this.#nextPlace * 3
     this.#nextPlace = (this.#nextPlace + 1) % keptPlaces
     this.#places[at] = offset
@@ -195,14 +198,15 @@ export class LogReader {
 
   #reportOnce(file: string, offset: number, reason: string): void {
     const place = `${file} ${reason}`
-    if (this.#reported.has(place)) return
+    if (this.#reported?.has(place)) return
+    this.#reported ??= new Set()
     this.#reported.add(place)
     this.#report({ kind: 'read-failed', file, offset, reason })
   }
 
   /** The log was cut off: remembered places may lie behind its end. */
   forgetPlaces(): void {
-    this.#places.fill(-1)
+    this.#places = noPlaces
   }
 }
 

@@ -43,7 +43,7 @@ export class ProducerState {
   readonly #producers = new Map<number, ProducerEntry>()
   #isGroup = false
   /** For {@link rollback}: entries as they were before the group, undefined for those that did not exist. */
-  readonly #before = new Map<number, ProducerEntry | undefined>()
+  #before: Map<number, ProducerEntry | undefined> | undefined
   /** First offsets of the transactions that the group began, and those that it ended. */
   readonly #started: number[] = []
   readonly #completed: CompletedTransaction[] = []
@@ -183,7 +183,10 @@ export class ProducerState {
   #entryFor(bytes: Uint8Array, at: number, now: number): ProducerEntry {
     const id = producerId(bytes, at)
     let entry = this.#producers.get(id)
-    if (this.#isGroup && !this.#before.has(id)) this.#before.set(id, entry?.copy())
+    if (this.#isGroup) {
+      this.#before ??= new Map()
+      if (!this.#before.has(id)) this.#before.set(id, entry?.copy())
+    }
     const epoch = producerEpoch(bytes, at)
     if (!entry) {
       entry = new ProducerEntry(id, epoch, now)
@@ -210,7 +213,7 @@ export class ProducerState {
     if (!this.#isGroup) return
     for (const transaction of this.#completed.reverse()) this.transactions.reopen(transaction)
     for (const firstOffset of this.#started) this.transactions.cancel(firstOffset)
-    for (const [id, entry] of this.#before) {
+    for (const [id, entry] of this.#before ?? []) {
       if (entry) this.#producers.set(id, entry)
       else this.#producers.delete(id)
     }
@@ -219,7 +222,7 @@ export class ProducerState {
 
   #endGroup(): void {
     this.#isGroup = false
-    if (this.#before.size > 0) this.#before.clear()
+    if (this.#before && this.#before.size > 0) this.#before.clear()
     this.#started.length = 0
     this.#completed.length = 0
   }

@@ -7,6 +7,9 @@ export const OFFSET_ENTRY_BYTES = 8
 export const TIME_ENTRY_BYTES = 12
 
 const initialCapacity = 16
+/** Idle partitions, of which there are thousands, have empty indexes: they share these. */
+const noIntegers = new Uint32Array(0)
+const noNumbers = new Float64Array(0)
 
 /**
  * The sparse offset index of a segment: for about every `index.interval.bytes` the last offset of a batch and where
@@ -15,7 +18,7 @@ const initialCapacity = 16
 export class OffsetIndex {
   readonly baseOffset: number
   /** Relative offset and position, alternating. */
-  #entries = new Uint32Array(0)
+  #entries = noIntegers
   #count = 0
 
   constructor(baseOffset: number) {
@@ -124,8 +127,8 @@ export class OffsetIndex {
  */
 export class TimeIndex {
   readonly baseOffset: number
-  #timestamps = new Float64Array(0)
-  #offsets = new Uint32Array(0)
+  #timestamps = noNumbers
+  #offsets = noIntegers
   #count = 0
 
   constructor(baseOffset: number) {

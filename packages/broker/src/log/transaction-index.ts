@@ -17,13 +17,14 @@ const firstOffsetAt = 1
 const lastOffsetAt = 2
 const lastStableOffsetAt = 3
 const initialCapacity = 4
+const noEntries = new Float64Array(0)
 
 /**
  * The aborted transactions whose markers are in a segment, in the order of the markers: Kafka's `.txnindex` file
  * (`TransactionIndex`, `AbortedTxn`). They may have begun in earlier segments.
  */
 export class TransactionIndex {
-  #entries = new Float64Array(0)
+  #entries = noEntries
   #count = 0
 
   get count(): number {
