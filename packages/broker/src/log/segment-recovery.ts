@@ -18,6 +18,11 @@ import type { Segment } from './segment.ts'
 /** Bytes read at once while looking for the next sound batch behind a damaged one. */
 const searchBytes = 1024 * 1024
 
+/** Disks write sectors whole; those of 4096 bytes consist of such. */
+const sectorBytes = 512
+/** A batch begins with its offset, which may well be zeros, and its size, which is not. */
+const sizeFieldEnd = 12
+
 /** The indexes hold offsets relative to the segment's in 31 bits. */
 const MAX_OFFSETS_PER_SEGMENT = 0x8000_0000
 
@@ -52,7 +57,7 @@ export interface RecoveryResult {
  *
  * - Nothing sound comes after it: a write that the crash tore; the log ends before it.
  * - Something sound comes after it: the range is quarantined, for the batches behind it may have been acknowledged.
- *   Only where the range begins with a header of zeros, above the recovery point, it is a write that never reached the
+ *   Only where a sector of it holds nothing but zeros, above the recovery point, it is a write that never reached the
  *   device, and so was not acknowledged, nor was anything behind it.
  */
 export function recoverSegment(segment: Segment, fileSize: number, options: RecoveryOptions): RecoveryResult {
@@ -102,7 +107,9 @@ export function recoverSegment(segment: Segment, fileSize: number, options: Reco
       return { size: fileSize, endOffset: options.sealedAt, torn: false, quarantine }
     }
     const neverWritten =
-      options.sealedAt === undefined && expected >= options.recoveryPoint && startsWithZeros(file, position, fileSize)
+      options.sealedAt === undefined &&
+      expected >= options.recoveryPoint &&
+      hasUnwrittenSector(file, position, next.position)
     if (neverWritten) return { size: position, endOffset: expected, torn: true, quarantine }
     quarantine.push({
       position,
@@ -180,8 +187,31 @@ function findNextBatch(
   return undefined
 }
 
-function startsWithZeros(file: FileHandle, position: number, fileSize: number): boolean {
-  const header = new Uint8Array(Math.min(BATCH_HEADER_BYTES, fileSize - position))
-  file.read(header, position)
-  return header.every((byte) => byte === 0)
+/**
+ * Whether a sector between the two positions was never written: disks write sectors whole, and in any order. Of the first
+ * one the header tells, as far as it reaches; the last one may hold a part of what follows.
+ */
+function hasUnwrittenSector(file: FileHandle, start: number, end: number): boolean {
+  const bytes = Buffer.allocUnsafeSlow(Math.min(searchBytes, end - start))
+  for (let from = start; from < end; ) {
+    // Up to the end of a sector, so that none is cut in two.
+    const wanted = Math.min(bytes.byteLength, end - from)
+    const to = from + wanted === end ? end : from + wanted - ((from + wanted) % sectorBytes)
+    const filled = file.read(bytes.subarray(0, to - from), from)
+    for (let at = 0; at < filled; ) {
+      const next = at + sectorBytes - ((from + at) % sectorBytes)
+      const last = from + at === start ? Math.min(next, at + BATCH_HEADER_BYTES) : next
+      if (last > filled) break
+      if (last - at > sizeFieldEnd && isZero(bytes, at, last)) return true
+      at = next
+    }
+    if (to === from || filled < to - from) return false
+    from = to
+  }
+  return false
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false
+  return true
 }

@@ -73,6 +73,35 @@ describe('a torn end', () => {
     expect(log.endOffset).toBe(2)
   })
 
+  test('sectors that never reached the device were not acknowledged, wherever they lie in a batch', async () => {
+    const large = () => makeBatch({ bytes: 2_000 })
+    // The header of the second batch crosses the end of a sector.
+    for (const [start, end] of [
+      [470, 512],
+      [1_024, 1_536],
+      [2_048, 2_560],
+    ] as const) {
+      const clock = new ManualClock({ now: 1_700_000_000_000 })
+      const disk = new SimulatedDisk({ clock, random: seededRandom(3) })
+      const opening = openLog({ fileSystem: disk, clock })
+      await clock.settle()
+      const { log } = await opening
+      const first = makeBatch({ bytes: 400 })
+      for (const batch of [first, large(), large()]) log.append(batch, leader)
+      expect(first.byteLength).toBe(470)
+      await clock.settle()
+      damage(disk, file(0), start, new Uint8Array(end - start))
+      disk.restart()
+      const reopening = openLog({ fileSystem: disk, clock })
+      await clock.settle()
+      const { log: again, events } = await reopening
+      expect([again.endOffset, kinds(events)]).toEqual([
+        1,
+        ['torn-tail', 'records-lost'].slice(0, kinds(events).length),
+      ])
+    }
+  })
+
   test('a batch behind a header of zeros was not acknowledged: it goes with it', async () => {
     const { clock, disk } = await write(4)
     damage(disk, file(0), batchBytes, new Uint8Array(batchBytes))
