@@ -92,6 +92,18 @@ describe('what is configured', () => {
     expect(await produce(200)).toBe(0)
   })
 
+  test('of connections counts for the next one', async () => {
+    const ask = async () => {
+      const second = await RawClient.connect(broker)
+      return second.call(ApiVersions, 0, {}).finally(() => second.close())
+    }
+    await expect(ask()).resolves.toMatchObject({ errorCode: 0 })
+    await set(brokerType, '', { 'max.connections': '1' })
+    await expect(ask()).rejects.toThrow('the connection was closed')
+    await set(brokerType, '', { 'max.connections': null })
+    await expect(ask()).resolves.toMatchObject({ errorCode: 0 })
+  })
+
   test('survives a restart', async () => {
     await set(topic, 't', { 'retention.ms': '5000', flush: 'interval' })
     await set(brokerType, '1', { 'log.segment.bytes': '2000000' })
