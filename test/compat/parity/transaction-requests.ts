@@ -6,7 +6,6 @@ import {
   DescribeTransactions,
   EndTxn,
   Fetch,
-  type FetchResponse,
   FindCoordinator,
   InitProducerId,
   lastOffset,
@@ -35,8 +34,6 @@ export const speaks = {
   v2: { init: 5, end: 5, produce: 12, offsets: 5 },
 } as const
 export type Protocol = keyof typeof speaks
-
-type FetchedPartition = FetchResponse['responses'][number]['partitions'][number]
 
 const nobody = { producerId: -1, producerEpoch: -1 }
 
@@ -228,7 +225,9 @@ export async function look(talk: Conversation, label: string, topic: string, par
         topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: 1_048_576 }] }],
         forgottenTopicsData: [],
       })
-      const { abortedTransactions, records, ...answer } = responses[0]?.partitions[0] as FetchedPartition
+      const [fetched] = responses[0]?.partitions ?? []
+      if (!fetched) throw new Error(`${topic}-${partition} was not answered for`)
+      const { abortedTransactions, records, ...answer } = fetched
       for (const { firstOffset } of abortedTransactions ?? []) aborted.add(`${firstOffset}`)
       if (!records || records.byteLength === 0) {
         talk.note(`${label}, ${name}`, { ...answer, aborted: [...aborted], records: Buffer.concat(pieces) })

@@ -32,11 +32,6 @@ export const transactionStates = [
   'PrepareEpochFence',
 ] as const satisfies readonly TransactionState[]
 
-/** States that have an edge to `Next`. */
-export type StateBefore<Next extends TransactionState> = {
-  [S in TransactionState]: Next extends (typeof transactionEdges)[S][number] ? S : never
-}[TransactionState]
-
 /** A step along the edges; answers where it leads. */
 export function step<Next extends TransactionState>(from: TransactionState, to: Next): Next {
   const next: readonly TransactionState[] = transactionEdges[from]

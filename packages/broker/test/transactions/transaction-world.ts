@@ -3,7 +3,6 @@ import { silentLogger } from '../../src/logger.ts'
 import type { TransactionMarker } from '../../src/journal/journal.ts'
 import type { MarkerOutcome } from '../../src/transactions/marker-sender.ts'
 import { TransactionCoordinator } from '../../src/transactions/transaction-coordinator.ts'
-import type { ProducerIdAndEpoch } from '../../src/transactions/transaction-record.ts'
 import { decodeTransactionRecord } from '../../src/transactions/transaction-record-codec.ts'
 import { TransactionShard } from '../../src/transactions/transaction-shard.ts'
 import { isIdle } from '../../src/transactions/transaction-state.ts'
@@ -160,10 +159,6 @@ export class TransactionWorld {
     }
     return all
   }
-}
-
-export interface Identity extends ProducerIdAndEpoch {
-  readonly transactionalId: string
 }
 
 function shardOf(journal: MemoryJournal): TransactionShard {
