@@ -194,6 +194,20 @@ export class ClassicGroup implements Group {
     return false
   }
 
+  /**
+   * Whether a member can join. While members gather, those count that have joined: the last of a group that has become too large
+   * are turned away.
+   */
+  hasRoomFor(memberId: string, maxSize: number): boolean {
+    if (this.state === 'Empty') return true
+    const member = this.members.get(memberId)
+    if (this.state !== 'PreparingRebalance') return member !== undefined || this.members.size < maxSize
+    if (member?.awaitingJoin) return true
+    let joined = 0
+    for (const { awaitingJoin } of this.members.values()) if (awaitingJoin) joined++
+    return joined < maxSize
+  }
+
   /** Whether a member with these protocols can be in the group with the others. */
   accepts(protocolType: string, protocols: readonly Protocol[], memberId: string): boolean {
     if (protocolType === '' || protocols.length === 0) return false

@@ -60,7 +60,7 @@ export class GroupMembership {
     const group = known ?? new ClassicGroup(request.groupId)
     const ownId = request.memberId === '' ? staticMemberId(group, request) : request.memberId
     if (!group.accepts(request.protocolType, request.protocols, ownId)) return fail('INCONSISTENT_GROUP_PROTOCOL')
-    if (!group.members.has(ownId) && group.members.size >= settings.maxSize) return fail('GROUP_MAX_SIZE_REACHED')
+    if (!group.hasRoomFor(ownId, settings.maxSize)) return this.#turnAway(group, request.memberId, reply)
     this.#groups.set(group.id, group)
     if (request.memberId !== '') return this.#joinKnown(group, request, reply, fail)
     const records = this.#joinNew(group, request, reply)
@@ -140,6 +140,14 @@ export class GroupMembership {
   touch(group: ClassicGroup, memberId: string): void {
     const member = group.members.get(memberId)
     if (member) this.#rebalancer.watch(group, member)
+  }
+
+  /** The group is full. Who was in it and came too late to its rebalance is out. */
+  #turnAway(group: ClassicGroup, memberId: string, reply: Reply<JoinResponse>): readonly GroupRecord[] {
+    const member = group.members.get(memberId)
+    if (member) this.#rebalancer.removeMember(group, member, 'GROUP_MAX_SIZE_REACHED')
+    reply(joinFailed('', 'GROUP_MAX_SIZE_REACHED'))
+    return member ? this.#rebalancer.maybeCompleteJoin(group) : noRecords
   }
 
   #joinConsumerGroup(group: ConsumerGroup, request: JoinRequest, reply: Reply<JoinResponse>): readonly GroupRecord[] {

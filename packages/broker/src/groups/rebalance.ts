@@ -128,6 +128,8 @@ export class Rebalancer implements ClassicProtocol {
   /** After recovery: members have a whole session to be heard of. */
   watchRecovered(group: ClassicGroup): void {
     for (const member of group.members.values()) this.watch(group, member)
+    // The limit was lowered: a rebalance lets the members commit before some of them are turned away.
+    if (group.members.size > this.#context.settings.maxSize) this.prepare(group)
   }
 
   /** An id was given out: it is forgotten unless the member joins with it in time. */

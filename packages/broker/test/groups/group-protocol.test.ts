@@ -1,6 +1,10 @@
 import {
+  ConsumerGroupDescribe,
+  ConsumerGroupHeartbeat,
+  CreatePartitions,
   CreateTopics,
   DeleteGroups,
+  DeleteTopics,
   DescribeGroups,
   ErrorCode,
   FindCoordinator,
@@ -269,5 +273,89 @@ describe('offsets', () => {
     ])
     expect(await fetchAll(client, 'simple')).toEqual([])
     expect(member.errorCode).toBe(0)
+  })
+
+  test('of a topic that was deleted are not those of the next one of its name', async () => {
+    const client = await newClient()
+    await commit(client, 'readers', 7)
+    await client.call(DeleteTopics, 6, { topics: [{ name: 'lines', topicId: new Uint8Array(16) }], timeoutMs: 5_000 })
+    expect(await fetchAll(client, 'readers')).toEqual([])
+    await client.call(CreateTopics, 7, {
+      topics: [{ name: 'lines', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+    })
+    expect(await fetchAll(client, 'readers')).toEqual([])
+    const { groups } = await client.call(OffsetFetch, 8, {
+      groups: [{ groupId: 'readers', topics: [{ name: 'lines', partitionIndexes: [0] }] }],
+    })
+    expect(groups[0]?.topics[0]?.partitions[0]).toMatchObject({ committedOffset: -1, errorCode: 0 })
+  })
+})
+
+describe('groups of both protocols', () => {
+  const heartbeatOf = (memberEpoch: number) => ({
+    groupId: 'new',
+    memberId: 'm',
+    memberEpoch,
+    rebalanceTimeoutMs: 30_000,
+    subscribedTopicNames: ['lines'],
+    topicPartitions: [],
+  })
+
+  test('are listed by state and type, and survive a restart', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'millrace-groups-'))
+    await broker.close()
+    broker = await startBroker({ port: 0, data })
+    const before = await newClient()
+    await before.call(CreateTopics, 7, {
+      topics: [{ name: 'lines', numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] }],
+    })
+    const joined = await before.call(ConsumerGroupHeartbeat, 1, heartbeatOf(0))
+    expect(joined).toMatchObject({ errorCode: 0, memberEpoch: 2, heartbeatIntervalMs: 5_000 })
+    expect(joined.assignment?.topicPartitions[0]?.partitions).toEqual([0, 1])
+    await joinGroup(before)
+    const list = async (client: RawClient, statesFilter: string[], typesFilter: string[]) =>
+      (await client.call(ListGroups, 5, { statesFilter, typesFilter })).groups.map(({ groupId }) => groupId)
+    expect((await list(before, [], [])).sort()).toEqual(['new', 'readers'])
+    expect(await list(before, [], ['Consumer'])).toEqual(['new'])
+    expect(await list(before, [], ['classic'])).toEqual(['readers'])
+    expect(await list(before, ['stable'], [])).toEqual(['new'])
+    expect(await list(before, ['Stable'], ['classic'])).toEqual([])
+    expect(await list(before, [], ['share'])).toEqual([])
+    await broker.close()
+    broker = await startBroker({ port: 0, data })
+    const after = await newClient()
+    const again = await after.call(ConsumerGroupHeartbeat, 1, { ...heartbeatOf(2), topicPartitions: [] })
+    expect(again).toMatchObject({ errorCode: 0, memberEpoch: 2 })
+    expect(again.assignment?.topicPartitions[0]?.partitions).toEqual([0, 1])
+    const { groups } = await after.call(ConsumerGroupDescribe, 1, {
+      groupIds: ['new'],
+      includeAuthorizedOperations: true,
+    })
+    expect(groups[0]).toMatchObject({ groupState: 'Stable', groupEpoch: 2, assignorName: 'uniform' })
+    await broker.close()
+    broker = await startBroker({ port: 0, data: 'memory' })
+    rmSync(data, { recursive: true })
+  })
+
+  test("a topic that grows is assigned with its reader's next heartbeat", async () => {
+    const client = await newClient()
+    const config = { 'group.consumer.assignment.interval.ms': 0 }
+    await broker.close()
+    broker = await startBroker({ port: 0, data: 'memory', config })
+    const next = await newClient()
+    client.close()
+    await next.call(CreateTopics, 7, {
+      topics: [{ name: 'lines', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+    })
+    await next.call(ConsumerGroupHeartbeat, 1, heartbeatOf(0))
+    await next.call(CreatePartitions, 3, {
+      topics: [{ name: 'lines', count: 3, assignments: null }],
+      timeoutMs: 5_000,
+      validateOnly: false,
+    })
+    const beat = { ...heartbeatOf(2), rebalanceTimeoutMs: -1, subscribedTopicNames: null, topicPartitions: null }
+    const grown = await next.call(ConsumerGroupHeartbeat, 1, beat)
+    expect(grown).toMatchObject({ errorCode: 0, memberEpoch: 3 })
+    expect(grown.assignment?.topicPartitions[0]?.partitions).toEqual([0, 1, 2])
   })
 })

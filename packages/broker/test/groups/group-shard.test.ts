@@ -1,9 +1,11 @@
+import { ConsumerProtocolSubscription, encodeStruct } from '@millrace/kafka'
 import { utf8 } from '@millrace/std'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ClassicGroup } from '../../src/groups/classic-group.ts'
 import type { GroupShard } from '../../src/groups/group-shard.ts'
 import type { JoinRequest, JoinResponse, MemberRequest, SyncResponse } from '../../src/groups/protocol.ts'
+import { ConsumerClient } from './consumer-client.ts'
 import { settings, ShardHarness, topicId } from './fixture.ts'
 
 function classicGroups(shard: GroupShard): ClassicGroup[] {
@@ -190,7 +192,9 @@ describe('GroupShard', () => {
         for (const each of steps) {
           members.take(each)
           for (const group of classicGroups(harness.shard)) {
-            expect(group.members.size).toBeLessThanOrEqual(settings.maxSize)
+            // While members gather, one that has not come back does not count; a static one keeps its place all the same.
+            const dynamic = [...group.members.values()].filter(({ groupInstanceId }) => groupInstanceId === null)
+            if (group.state !== 'PreparingRebalance') expect(dynamic.length).toBeLessThanOrEqual(settings.maxSize)
             for (const [instance, memberId] of group.staticMembers) {
               expect(group.members.get(memberId)?.groupInstanceId).toBe(instance)
             }
@@ -251,5 +255,73 @@ describe('GroupShard', () => {
       [1, 'NONE'],
       [1, 'NONE'],
     ])
+  })
+
+  test('offsets of topics that a consumer group is subscribed to do not expire, others do, and an empty group with them', () => {
+    const harness = new ShardHarness()
+    harness.topics.set('read', 1)
+    const client = new ConsumerClient('a', { topics: ['read'] })
+    client.join(harness)
+    for (const topic of ['read', 'left']) {
+      const value = {
+        offset: 1,
+        leaderEpoch: -1,
+        metadata: '',
+        commitTimestamp: harness.clock.now(),
+        expireTimestamp: -1,
+        topicId,
+      }
+      harness.run(() => [{ kind: 'offset', key: { group: 'g', topic, partition: 0 }, value }])
+    }
+    const topics = () => [...harness.shard.committed.of('g').keys()]
+    harness.clock.advance(4_999)
+    harness.run(() => harness.shard.offsets.expire())
+    expect(topics()).toEqual(['read', 'left'])
+    harness.clock.advance(1)
+    harness.run(() => harness.shard.offsets.expire())
+    expect(topics()).toEqual(['read'])
+    client.leave(harness)
+    harness.run(() => harness.shard.offsets.expire())
+    expect(topics()).toEqual([])
+    expect(harness.shard.groups.size).toBe(0)
+    expect(harness.recovered().groups.size).toBe(0)
+  })
+
+  test('a classic group of consumers keeps the offsets of what it reads, and loses those of what it has left', () => {
+    const harness = new ShardHarness()
+    const metadata = encodeStruct(ConsumerProtocolSubscription, 1, { topics: ['t'], ownedPartitions: [] })
+    const request = {
+      groupId: 'g',
+      memberId: '',
+      groupInstanceId: 'i',
+      clientId: 'c',
+      clientHost: '/',
+      sessionTimeoutMs: 50_000,
+      rebalanceTimeoutMs: 50_000,
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata }],
+      requiresMemberId: true,
+      canSkipAssignment: true,
+    }
+    const { membership, offsets, committed } = harness.shard
+    let memberId = ''
+    harness.run(() => membership.join(request, (response) => void (memberId = response.memberId)))
+    const member = { groupId: 'g', memberId, groupInstanceId: 'i', generationId: 1 }
+    harness.run(() => membership.sync({ ...member, protocolType: null, protocolName: null, assignments: [] }, () => {}))
+    const committedOffsets = ['t', 'left'].map((topic) => ({
+      topic,
+      partition: 0,
+      offset: 1,
+      leaderEpoch: -1,
+      metadata: '',
+      topicId,
+    }))
+    const commit = { ...member, retentionTimeMs: -1, version: 8, isTransactional: false, offsets: committedOffsets }
+    harness.run(() => offsets.commit(commit).records)
+    harness.clock.advance(6_000)
+    harness.run(() => offsets.expire())
+    expect([...committed.of('g').keys()]).toEqual(['t'])
+    const removed = offsets.deleteOffsets('g', [{ topic: 't', partition: 0 }])
+    expect(removed.response).toEqual({ error: 'NONE', errors: ['GROUP_SUBSCRIBED_TO_TOPIC'] })
   })
 })
