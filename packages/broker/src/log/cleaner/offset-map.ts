@@ -53,7 +53,8 @@ export class OffsetMap {
 /** Open addressing over the hashes. */
 class Table {
   readonly #maxSlots: number
-  readonly #loadFactor: number
+  /** Keys that fit. */
+  readonly #room: number
   #slots: number
   #hashes: Int32Array
   /** The offset plus one, 0 in an empty slot. */
@@ -62,7 +63,8 @@ class Table {
 
   constructor(maxSlots: number, loadFactor: number) {
     this.#maxSlots = maxSlots
-    this.#loadFactor = loadFactor
+    // One slot stays empty, or a search would not end; one must fit, or nothing would ever be compacted.
+    this.#room = Math.max(1, Math.min(maxSlots - 1, Math.floor(maxSlots * loadFactor)))
     this.#slots = Math.min(firstSlots, maxSlots)
     this.#hashes = new Int32Array(4 * this.#slots)
     this.#offsets = new Float64Array(this.#slots)
@@ -71,8 +73,8 @@ class Table {
   put(hash: Int32Array, offset: number): boolean {
     const slot = this.#find(hash, 0)
     if (this.#offsets[slot] === 0) {
-      if (this.count + 1 > this.#limit()) {
-        if (this.#slots >= this.#maxSlots) return false
+      if (this.count >= this.#room) return false
+      if (this.#slots < this.#maxSlots && this.count >= this.#slots * growAt) {
         this.#grow()
         return this.put(hash, offset)
       }
@@ -85,12 +87,6 @@ class Table {
 
   get(hash: Int32Array): number {
     return (this.#offsets[this.#find(hash, 0)] as number) - 1
-  }
-
-  #limit(): number {
-    if (this.#slots < this.#maxSlots) return this.#slots * growAt
-    // One slot stays empty, or a search would not end; one must fit, or nothing would ever be compacted.
-    return Math.max(1, Math.min(this.#slots - 1, Math.floor(this.#slots * this.#loadFactor)))
   }
 
   /** The slot of the hash at `hashes[at]`, or the empty one where it belongs. */
