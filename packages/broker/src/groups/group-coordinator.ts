@@ -22,7 +22,7 @@ import type {
   SyncResponse,
 } from './protocol.ts'
 import { type GroupSettings, noRecords } from './shard-context.ts'
-import { orRefused, type Refusal } from './refused.ts'
+import type { Refusal } from './refused.ts'
 import { ShardRunner } from './shard-runner.ts'
 import { TopicsImage, type TopicSource } from './topics-image.ts'
 
@@ -107,19 +107,11 @@ export class GroupCoordinator {
   /** The heartbeat of a KIP-848 member: its answer, or why it is refused. */
   async consumerHeartbeat(request: ConsumerHeartbeat): Promise<ConsumerHeartbeatAnswer | Refusal> {
     const runner = await this.#runnerFor(request.groupId)
-    return runner.ask((reply: Reply<ConsumerHeartbeatAnswer | Refusal>) =>
-      orRefused(
-        () => {
-          const { records, response } = runner.shard.consumers.heartbeat(request)
-          reply(response)
-          return records
-        },
-        (error, message) => {
-          reply({ error, message })
-          return noRecords
-        },
-      ),
-    )
+    return runner.ask((reply: Reply<ConsumerHeartbeatAnswer | Refusal>) => {
+      const { records, response } = runner.shard.consumers.heartbeat(request)
+      reply(response)
+      return records
+    })
   }
 
   async commit(request: CommitRequest): Promise<OffsetErrors> {

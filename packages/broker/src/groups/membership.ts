@@ -73,7 +73,7 @@ export class GroupMembership {
       return noRecords
     }
     const other = this.#consumerGroup(request.groupId)
-    if (other) return orRefused(() => this.#consumerGroups.sync(other, request, reply), fail)
+    if (other) return orRefused(this.#context, () => this.#consumerGroups.sync(other, request, reply), fail)
     const found = this.#find(request)
     if (typeof found === 'string') return fail(found)
     const { group, member } = found
@@ -110,6 +110,7 @@ export class GroupMembership {
     const other = this.#consumerGroup(request.groupId)
     if (other)
       return orRefused(
+        this.#context,
         () => this.#consumerGroups.heartbeat(other, request),
         (error) => error,
       )
@@ -157,6 +158,7 @@ export class GroupMembership {
       return group.tombstones()
     }
     return orRefused(
+      this.#context,
       () => this.#consumerGroups.join(group, request, reply),
       (error) => {
         reply(joinFailed(request.memberId, error))

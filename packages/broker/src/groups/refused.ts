@@ -1,4 +1,5 @@
 import type { GroupError } from './protocol.ts'
+import type { ShardContext } from './shard-context.ts'
 
 /** Thrown within a command, and caught where it is answered: the request is refused with this error. */
 export class Refused extends Error {
@@ -17,12 +18,19 @@ export interface Refusal {
   readonly message: string
 }
 
-/** What `attempt` returns, or what is made of the error with which it was refused. */
-export function orRefused<T>(attempt: () => T, refused: (error: GroupError, message: string) => T): T {
+/**
+ * What `attempt` returns, or what is made of the error with which it was refused: then nothing that it deferred happens either.
+ */
+export function orRefused<T>(
+  { dropDeferred }: Pick<ShardContext, 'dropDeferred'>,
+  attempt: () => T,
+  refused: (error: GroupError, message: string) => T,
+): T {
   try {
     return attempt()
   } catch (cause) {
-    if (cause instanceof Refused) return refused(cause.error, cause.message)
-    throw cause
+    if (!(cause instanceof Refused)) throw cause
+    dropDeferred()
+    return refused(cause.error, cause.message)
   }
 }

@@ -54,6 +54,8 @@ export interface ShardContext {
    * log does not take them.
    */
   readonly defer: (command: Command) => void
+  /** Forgets what the command that runs now has deferred. */
+  readonly dropDeferred: () => void
 }
 
 export const noRecords: readonly GroupRecord[] = []

@@ -32,6 +32,7 @@ export class ShardRunner {
       settings,
       topics,
       defer: (command) => this.#runner.defer(command),
+      dropDeferred: () => this.#runner.dropDeferred(),
       timers: {
         schedule: (delayMs, command) => timers.scheduleBackground(delayMs, () => this.#runner.run(command)),
         cancel: (handle) => timers.cancel(handle),

@@ -116,6 +116,11 @@ export class StateRunner<R> {
     this.#deferred.push(command)
   }
 
+  /** Forgets what the command that runs now has deferred: it turned out that nothing is to change. */
+  dropDeferred(): void {
+    this.#deferred = []
+  }
+
   /** Ends a transaction: calls back when its marker is durable. */
   mark(marker: TransactionMarker, marked: () => void, failed: (cause: Error) => void): void {
     this.call<void>(

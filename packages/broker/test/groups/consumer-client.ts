@@ -1,7 +1,6 @@
 import type { OwnedPartitions } from '../../src/groups/consumer/consumer-member.ts'
 import type { ConsumerHeartbeat, ConsumerHeartbeatAnswer } from '../../src/groups/consumer/protocol.ts'
 import type { GroupError } from '../../src/groups/protocol.ts'
-import { orRefused } from '../../src/groups/refused.ts'
 import type { ShardHarness } from './fixture.ts'
 
 export interface Subscription {
@@ -116,19 +115,11 @@ export class ConsumerClient {
 
   #run(harness: ShardHarness, request: ConsumerHeartbeat): ConsumerHeartbeatAnswer | GroupError {
     let answer: ConsumerHeartbeatAnswer | GroupError = 'NONE'
-    harness.run(() =>
-      orRefused(
-        () => {
-          const { records, response } = harness.shard.consumers.heartbeat(request)
-          answer = response
-          return records
-        },
-        (error) => {
-          answer = error
-          return []
-        },
-      ),
-    )
+    harness.run(() => {
+      const { records, response } = harness.shard.consumers.heartbeat(request)
+      answer = 'error' in response ? response.error : response
+      return records
+    })
     return answer
   }
 }

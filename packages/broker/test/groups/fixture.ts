@@ -88,6 +88,9 @@ export class ShardHarness {
       settings: this.#settings,
       topics: this.#image,
       defer: (command) => this.#deferred.push(command),
+      dropDeferred: () => {
+        this.#deferred = []
+      },
       timers: {
         schedule: (delayMs, command) => this.clock.schedule(delayMs, () => this.run(command)),
         cancel: (handle) => this.clock.cancel(handle),

@@ -270,3 +270,21 @@ test.each(['disabled', 'downgrade'] as const)(
     expect(harness.shard.groups.get('g')?.type).toBe('classic')
   },
 )
+
+test('a member that is refused leaves the classic group that it would have changed as it was', () => {
+  const harness = new ShardHarness()
+  harness.topics.set('apples', 2)
+  const classic = new ClassicClient('classic')
+  for (let i = 0; i < 4; i++) {
+    classic.act(harness)
+    harness.clock.advance(0)
+  }
+  expect(classic.owned).toEqual(new Set(['0', '1']))
+  const refused = new ConsumerClient('new', { regex: '[' })
+  expect(refused.join(harness)).toBe('INVALID_REGULAR_EXPRESSION')
+  classic.act(harness)
+  expect(classic.isMember).toBe(true)
+  // Its session still ends when it is not heard of.
+  harness.clock.advance(20_000)
+  expect(harness.shard.groups.get('g')).toMatchObject({ type: 'classic', state: 'Empty' })
+})

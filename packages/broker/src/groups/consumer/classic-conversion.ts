@@ -70,8 +70,8 @@ export class ClassicConversion {
     records.push(groupRecord(group.id, null), ...made)
     const upgraded = new ConsumerGroup(group.id)
     for (const record of made) upgraded.replay(record)
-    this.#classic.interrupt(group)
     this.#context.defer(() => {
+      this.#classic.interrupt(group)
       this.#classic.stopTimers(group)
       return noRecords
     })

@@ -1,7 +1,7 @@
 import { randomUuid, uuidToString } from '@millrace/std'
 import type { Group } from '../group.ts'
 import type { GroupRecord } from '../group-records.ts'
-import { Refused } from '../refused.ts'
+import { orRefused, type Refusal, Refused } from '../refused.ts'
 import { type Command, noRecords, type ShardContext } from '../shard-context.ts'
 import type { ClassicConversion } from './classic-conversion.ts'
 import { ConsumerGroup } from './consumer-group.ts'
@@ -23,14 +23,14 @@ import { GroupTimers } from './member-timers.ts'
 import type { ConsumerHeartbeat, ConsumerHeartbeatAnswer } from './protocol.ts'
 import { RegexSubscriptions } from './regex-subscriptions.ts'
 
-interface Outcome {
+interface Outcome<T = ConsumerHeartbeatAnswer> {
   readonly records: readonly GroupRecord[]
-  readonly response: ConsumerHeartbeatAnswer
+  readonly response: T
 }
 
 /**
  * The commands of KIP-848's members: all they say comes by heartbeat. A command works out the change on the group as it is, and
- * the group becomes what the records say. Throws {@link Refused}.
+ * the group becomes what the records say.
  */
 export class ConsumerMembership {
   readonly timers: GroupTimers
@@ -47,9 +47,13 @@ export class ConsumerMembership {
     this.regexes = new RegexSubscriptions(context, groups)
   }
 
-  heartbeat(request: ConsumerHeartbeat): Outcome {
+  heartbeat(request: ConsumerHeartbeat): Outcome<ConsumerHeartbeatAnswer | Refusal> {
     const isLeaving = request.memberEpoch === leaveEpoch || request.memberEpoch === leaveStaticEpoch
-    return isLeaving ? this.#leave(request) : this.#stay(request)
+    return orRefused<Outcome<ConsumerHeartbeatAnswer | Refusal>>(
+      this.#context,
+      () => (isLeaving ? this.#leave(request) : this.#stay(request)),
+      (error, message) => ({ records: noRecords, response: { error, message } }),
+    )
   }
 
   /** After recovery: members have a whole session to be heard of, and a whole rebalance timeout. */
