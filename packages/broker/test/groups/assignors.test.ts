@@ -161,7 +161,7 @@ describe('in any run of a group', () => {
           checkOwners(group)
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
   })
 
@@ -193,7 +193,7 @@ describe('in any run of a group', () => {
           expect(group.members).toEqual(settled)
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   })
 
@@ -215,7 +215,7 @@ describe('in any run of a group', () => {
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   })
 

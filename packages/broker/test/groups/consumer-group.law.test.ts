@@ -130,7 +130,7 @@ test('no partition is read by two members, whatever happens; and the group gets 
       }
       expectConverged(world)
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
 })
 

@@ -53,7 +53,12 @@ test.each(['(a{1000}){1000}', '('.repeat(5_000), `${'(a'.repeat(900)}${')*'.repe
 
 /** Patterns of which JavaScript has the same idea. */
 const { syntax } = fc.letrec((tie) => ({
-  atom: fc.oneof(fc.constantFrom('a', 'b', '-', '\\.', '.', '[ab]', '[^a]', '\\w', '\\d'), tie('group')),
+  // Deeper ones would have JavaScript go back and forth for hours.
+  atom: fc.oneof(
+    { maxDepth: 1, depthIdentifier: 'groups' },
+    fc.constantFrom('a', 'b', '-', '\\.', '.', '[ab]', '[^a]', '\\w', '\\d'),
+    tie('group'),
+  ),
   group: fc.tuple(tie('syntax')).map(([inner]) => `(?:${inner})`),
   repeated: fc
     .tuple(tie('atom'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,3}', '{0,2}', '{2,}'))
@@ -64,7 +69,7 @@ const { syntax } = fc.letrec((tie) => ({
 
 test('a pattern matches what the same regular expression of JavaScript matches', () => {
   fc.assert(
-    fc.property(syntax, fc.array(fc.stringMatching(/^[ab.\-c0]{0,7}$/), { maxLength: 20 }), (text, names) => {
+    fc.property(syntax, fc.array(fc.stringMatching(/^[ab.\-c0]{0,6}$/), { maxLength: 20 }), (text, names) => {
       const ours = parseTopicPattern(text)
       const theirs = new RegExp(`^(?:${text})$`)
       for (const name of names) expect(ours.match(name).isMatch, `${text} and ${name}`).toBe(theirs.test(name))
