@@ -5,7 +5,7 @@ import type { ConfigTexts, ServerConfig, ServerKeyName } from './server-config.t
 /** What a group can be configured with (KIP-848). Those of share and streams groups are not here: they are not served. */
 export const groupConfigKeys = {
   'consumer.assignment.interval.ms': int({
-    default: 1_000,
+    default: groupKeys['group.consumer.assignment.interval.ms'].default,
     min: 0,
     doc: groupKeys['group.consumer.assignment.interval.ms'].doc,
   }),

@@ -54,10 +54,11 @@ export const groupKeys = {
     doc: 'Longest heartbeat interval that a consumer group may be given, in milliseconds.',
   }),
   'group.consumer.assignment.interval.ms': int({
-    default: 1_000,
+    // A member that joins right after another would wait for a heartbeat of each: seconds, in which a developer sits and waits.
+    default: 0,
     min: 0,
     dynamic: true,
-    doc: 'Shortest time between two assignments of a consumer group, in milliseconds.',
+    doc: "Shortest time between two assignments of a consumer group, in milliseconds. Apache Kafka's default is 1000.",
   }),
   'group.consumer.min.assignment.interval.ms': int({
     default: 0,
