@@ -14,6 +14,7 @@ import {
 } from '@millrace/std'
 import { replaceFile } from './durable-file.ts'
 import { LogFile } from './log-files.ts'
+import { OffsetCheckpointFile } from './offset-checkpoint-file.ts'
 import {
   cleanShutdownContent,
   formatMetaProperties,
@@ -33,8 +34,8 @@ export class DataFolder {
   readonly wasClean: boolean
   readonly #fs: FileSystem
   readonly #lock: FolderLock
-  #recoveryPoints: OffsetCheckpoint
-  #logStartOffsets: OffsetCheckpoint
+  readonly #recoveryPoints: OffsetCheckpointFile
+  readonly #logStartOffsets: OffsetCheckpointFile
   /** Undefined when the file is damaged. */
   #cleanerOffsets: OffsetCheckpoint | undefined
   /** The last write of the cleaner's offsets: they must not overtake each other. Never rejects. */
@@ -53,8 +54,8 @@ export class DataFolder {
     this.#lock = claim(options.fileSystem, options.path)
     try {
       this.meta = this.#readMeta(options)
-      this.#recoveryPoints = this.#readCheckpoint(LogFile.recoveryPoints)
-      this.#logStartOffsets = this.#readCheckpoint(LogFile.logStartOffsets)
+      this.#recoveryPoints = new OffsetCheckpointFile(this.#fs, this.file(LogFile.recoveryPoints))
+      this.#logStartOffsets = new OffsetCheckpointFile(this.#fs, this.file(LogFile.logStartOffsets))
       this.#cleanerOffsets = this.#readCleanerOffsets()
       this.wasClean = this.#takeCleanMarker()
     } catch (cause) {
@@ -100,8 +101,17 @@ export class DataFolder {
 
   /** The partition is gone, or is about to be made. */
   forget(partition: string): void {
-    this.#recoveryPoints.delete(partition)
-    this.#logStartOffsets.delete(partition)
+    this.#recoveryPoints.forget(partition)
+    this.#logStartOffsets.forget(partition)
+  }
+
+  /**
+   * A partition is about to be made under this name: the checkpoints must not say anything of one that was there before, not
+   * even after a crash. Blocks, where they do.
+   */
+  settle(partition: string): void {
+    this.#recoveryPoints.settle(partition)
+    this.#logStartOffsets.settle(partition)
   }
 
   /** As {@link forget} for what the cleaner knows. Durable when it resolves. */
@@ -126,23 +136,16 @@ export class DataFolder {
    * now on is not synced yet. Blocks; for the start.
    */
   lowerRecoveryPoints(endOf: (partition: string) => number | undefined): void {
-    const beyond = [...this.#recoveryPoints].filter(([name, offset]) => offset > (endOf(name) ?? offset))
-    if (beyond.length === 0) return
-    for (const [name] of beyond) this.#recoveryPoints.set(name, 0)
-    const path = this.file(LogFile.recoveryPoints)
-    writeFileAtomic(this.#fs, path, formatOffsetCheckpoint(this.#recoveryPoints))
+    this.#recoveryPoints.lower(endOf)
   }
 
-  /** Replaces the checkpoints that changed, durably. */
-  async writeCheckpoints(recoveryPoints: OffsetCheckpoint, logStartOffsets: OffsetCheckpoint): Promise<void> {
-    if (!sameOffsets(recoveryPoints, this.#recoveryPoints)) {
-      await replaceFile(this.#fs, this.file(LogFile.recoveryPoints), formatOffsetCheckpoint(recoveryPoints))
-      this.#recoveryPoints = recoveryPoints
-    }
-    if (!sameOffsets(logStartOffsets, this.#logStartOffsets)) {
-      await replaceFile(this.#fs, this.file(LogFile.logStartOffsets), formatOffsetCheckpoint(logStartOffsets))
-      this.#logStartOffsets = logStartOffsets
-    }
+  /** Replaces the checkpoints that changed, durably. See {@link OffsetCheckpointFile.replace}. One at a time. */
+  async writeCheckpoints(current: {
+    readonly recoveryPoints: () => OffsetCheckpoint
+    readonly logStartOffsets: () => OffsetCheckpoint
+  }): Promise<void> {
+    await this.#recoveryPoints.replace(current.recoveryPoints)
+    await this.#logStartOffsets.replace(current.logStartOffsets)
   }
 
   /** Everything is on the device: the next start may trust the files. */
@@ -190,11 +193,6 @@ export class DataFolder {
     return meta
   }
 
-  /** A damaged checkpoint costs a longer recovery, nothing else. */
-  #readCheckpoint(name: string): OffsetCheckpoint {
-    return parseOffsetCheckpoint(readTextFile(this.#fs, this.file(name)) ?? '') ?? new Map()
-  }
-
   #readCleanerOffsets(): OffsetCheckpoint | undefined {
     const text = readTextFile(this.#fs, this.file(LogFile.cleanerOffsets))
     return text === undefined ? new Map() : parseOffsetCheckpoint(text)
@@ -238,10 +236,4 @@ function makeDirectoryDurably(fs: FileSystem, path: string): void {
   for (let at = path; !fs.stat(at) && at !== parentOf(at); at = parentOf(at)) parents.push(parentOf(at))
   fs.makeDirectory(path)
   for (const parent of parents) fs.syncDirectoryNow(parent)
-}
-
-function sameOffsets(a: OffsetCheckpoint, b: OffsetCheckpoint): boolean {
-  if (a.size !== b.size) return false
-  for (const [name, offset] of a) if (b.get(name) !== offset) return false
-  return true
 }

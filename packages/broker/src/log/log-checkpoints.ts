@@ -2,7 +2,6 @@ import type { TimerHandle, Timers } from '@millrace/std'
 import type { DataFolder } from './data-folder.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { Checkpoints } from './partition-log-options.ts'
-import type { OffsetCheckpoint } from './text-files.ts'
 
 /** How long recovery points that have moved wait to be written down. */
 const soonMs = 1_000
@@ -87,14 +86,12 @@ export class LogCheckpoints implements Checkpoints {
       const recoveryPoint = log.isCheckpointDue ? await log.checkpoint() : log.recoveryPoint
       points.push({ name, log, recoveryPoint })
     }
-    const recoveryPoints: OffsetCheckpoint = new Map()
-    const logStartOffsets: OffsetCheckpoint = new Map()
-    for (const { log, name, recoveryPoint } of points) {
-      // Meanwhile it may have been deleted, and another one of its name made.
-      if (this.#logs.get(name) !== log) continue
-      recoveryPoints.set(name, recoveryPoint)
-      if (log.logStartOffset > 0) logStartOffsets.set(name, log.logStartOffset)
-    }
-    await this.#folder.writeCheckpoints(recoveryPoints, logStartOffsets)
+    // Meanwhile one may have been deleted, and another one of its name made.
+    const current = () => points.filter(({ log, name }) => this.#logs.get(name) === log)
+    await this.#folder.writeCheckpoints({
+      recoveryPoints: () => new Map(current().map(({ name, recoveryPoint }) => [name, recoveryPoint])),
+      logStartOffsets: () =>
+        new Map(current().flatMap(({ log, name }) => (log.logStartOffset > 0 ? [[name, log.logStartOffset]] : []))),
+    })
   }
 }

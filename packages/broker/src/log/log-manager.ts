@@ -181,6 +181,7 @@ export class LogManager {
     this.#topicIds.set(name, topicId)
     this.#folder.forget(name)
     const make = (createLog: () => void) => {
+      this.#folder.settle(name)
       const durable = this.#maker.make(this.#folder.file(name), topicId, createLog)
       return async () => {
         await durable()
@@ -213,8 +214,9 @@ export class LogManager {
       const folder = this.#folder.file(name)
       let log = existing
       if (!log) {
-        this.#fs.makeDirectory(folder)
         this.#folder.forget(name)
+        this.#folder.settle(name)
+        this.#fs.makeDirectory(folder)
         log = this.#openLog(topic, partition, { clean: true })
       }
       await replaceFile(this.#fs, joinPath(folder, LogFile.partitionMetadata), formatPartitionMetadata(topicId))
@@ -234,6 +236,7 @@ export class LogManager {
     this.#logs.delete(name)
     this.#topicIds.delete(name)
     this.#folder.forget(name)
+    this.#checkpoints.soon()
     await log.discard()
     await this.#folder.forgetCleanerOffset(name)
     if (!log.hasFolder) return
