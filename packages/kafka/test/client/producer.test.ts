@@ -113,6 +113,38 @@ describe('KafkaProducer', () => {
     )
   })
 
+  it('duplicates despite idempotence: a record is there at most once, also after another before it was given up', async () => {
+    const fate = fc.constantFrom<Fate>('answer', 'silence', 'cutBefore', 'cutAfter')
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fate, { maxLength: 25 }),
+        fc.integer({ min: 1, max: 30 }),
+        fc.nat(),
+        async (fates, count, seed) => {
+          const script = [...fates]
+          const options = { batchSize: 200, lingerMs: 2, requestTimeoutMs: 150, deliveryTimeoutMs: 200 }
+          const { system, cluster, producer, logs } = await setUp(options, { seed })
+          await system.run(producer.send({ topic: 't', value: 'first' }))
+          cluster.fateOf = ({ api }) => (api === Produce ? (script.shift() ?? 'answer') : 'answer')
+          const acknowledged: string[] = []
+          const sends: Promise<unknown>[] = []
+          for (let i = 0; i < count; i++) {
+            const value = `value ${i} `.padEnd(40, 'x')
+            const told = () => void acknowledged.push(value)
+            sends.push(producer.send({ topic: 't', value }).then(told, () => {}))
+            if (i % 4 === 3) await system.pass(40)
+          }
+          await system.run(Promise.all(sends))
+          const found = valuesOf(logs[0] as FakeLog)
+          expect(found).toEqual([...new Set(found)])
+          expect(found).toEqual(expect.arrayContaining(acknowledged))
+          await system.run(producer.close())
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
   it('without idempotence too sends what failed together again in its order', async () => {
     const options = { acks: 1, lingerMs: 0, retryBackoffMs: 10 } as const
     const { system, cluster, producer, logs } = await setUp(options)

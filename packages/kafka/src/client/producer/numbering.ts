@@ -73,7 +73,7 @@ export class IdempotentNumbering implements Numbering {
       this.#identify()
       return false
     }
-    if (queue.needsNewEpoch && queue.onWire.size === 0) {
+    if (queue.needsNewEpoch && queue.onWire.size === 0 && !queue.hasUndecided) {
       const { producerId, producerEpoch } = this.#identity
       if (producerEpoch >= MAX_PRODUCER_EPOCH) {
         this.#identity = undefined
@@ -84,18 +84,18 @@ export class IdempotentNumbering implements Numbering {
       queue.startEpoch(this.#identity)
     }
     queue.identity ??= this.#identity
-    return queue.mayLeave
+    return queue.needsNewEpoch ? queue.mayDecide : queue.mayLeave
   }
 
   refused(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError): boolean {
     switch (error.kafkaCode) {
       case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
         // Not the first one that is missing: an earlier batch failed and will be sent again, then this one fits.
-        if (batch.hasSequence && queue.isNextExpected(batch)) queue.needsNewEpoch = true
+        if (batch.hasSequence && queue.isNextExpected(batch)) queue.decideUnwritten()
         return batch.hasSequence
       case ErrorCode.UNKNOWN_PRODUCER_ID:
       case ErrorCode.INVALID_PRODUCER_EPOCH:
-        queue.needsNewEpoch = true
+        queue.decideUnwritten()
         return batch.hasSequence
       default:
         return isRetriable(error)

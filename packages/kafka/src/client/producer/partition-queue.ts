@@ -24,7 +24,8 @@ export class PartitionQueue {
   identity: ProducerIdentity | undefined
   /**
    * A batch was given up, or the broker lost what it knew: the next numbers would leave a gap. As soon as nothing is on
-   * the wire, numbering starts anew under a higher epoch (KIP-360).
+   * the wire, and nothing is left of which nobody knows whether it was written, numbering starts anew under a higher epoch
+   * (KIP-360).
    */
   needsNewEpoch = false
   #nextSequence = 0
@@ -72,6 +73,23 @@ export class PartitionQueue {
     batch.close({ ...this.identity, baseSequence })
   }
 
+  /** Whether a batch may have been written without an answer: under other numbers it could be written twice. */
+  get hasUndecided(): boolean {
+    return this.unacknowledged.some(({ isUndecided }) => isUndecided)
+  }
+
+  /** Whether the first batch may leave, under its number, only so that what may have been written is decided. */
+  get mayDecide(): boolean {
+    const [head] = this.waiting
+    return head !== undefined && head === this.unacknowledged[0] && this.hasUndecided
+  }
+
+  /** The broker misses an earlier number, or knows none: nothing that is unacknowledged was written under its own. */
+  decideUnwritten(): void {
+    for (const batch of this.unacknowledged) batch.isUndecided = false
+    this.needsNewEpoch = true
+  }
+
   /** True when nothing numbered lies before the batch: an out-of-order answer then means that the broker lost records. */
   isNextExpected(batch: ProducerBatch): boolean {
     return this.unacknowledged[0] === batch
@@ -79,7 +97,7 @@ export class PartitionQueue {
 
   /** Starts numbering at 0 under `identity`, and renumbers what was numbered before and is to be sent again. */
   startEpoch(identity: ProducerIdentity): void {
-    assert(this.onWire.size === 0, 'numbers do not change under a request')
+    assert(this.onWire.size === 0 && !this.hasUndecided, 'numbers do not change under a request')
     this.needsNewEpoch = false
     this.identity = identity
     this.#nextSequence = 0

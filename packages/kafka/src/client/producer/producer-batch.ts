@@ -44,6 +44,8 @@ export class ProducerBatch {
   attempts = 0
   retryAt = 0
   lastError: Error | undefined
+  /** It was sent, and the answer is lost: it may have been written. */
+  isUndecided = false
   readonly #waiters: BatchWaiter[] = []
   #onFinished: (() => void)[] = []
   #isFinished = false

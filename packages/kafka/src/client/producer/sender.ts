@@ -196,7 +196,10 @@ export class Sender {
     this.#inFlight.set(nodeId, (this.#inFlight.get(nodeId) ?? 0) + 1)
     this.#exchange(connection, sent)
       .catch((error: Error) => {
-        for (const { queue, batch } of sent) this.#retryOrFail(queue, batch, error)
+        for (const { queue, batch } of sent) {
+          batch.isUndecided = true
+          this.#retryOrFail(queue, batch, error)
+        }
         if (needsRefresh(error)) this.#options.cluster.requestRefresh()
       })
       .finally(() => {
