@@ -9,7 +9,7 @@ import { runNemesis } from './nemesis.ts'
 import { type Plan, planOf } from './plan.ts'
 import { runProducer, topic } from './producers.ts'
 import { isolationLevels, readToEnd, runReader } from './readers.ts'
-import { runTransactions } from './transactions.ts'
+import { runTransactions, transactionTimeoutMs } from './transactions.ts'
 import { bootstrapServers, World } from './world.ts'
 
 export interface SimulationOptions {
@@ -65,6 +65,8 @@ async function run(world: World, history: History): Promise<void> {
 
 /** Everything is quiet: what do clients find, and what is in the files? */
 async function readLogs(world: World, history: History): Promise<Views> {
+  // What a killed process had sent may still be on its way, and the coordinator ends what it began with that.
+  await world.sleep(2 * transactionTimeoutMs)
   for (const run of history.commits) await findCommitted(world, run)
   for (const run of history.copies) await findCopied(world, run)
   for (const run of history.groups) await findCommittedByGroup(world, run)
