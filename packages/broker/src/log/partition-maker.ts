@@ -1,4 +1,5 @@
 import { type FileSystem, joinPath } from '@millrace/std'
+import { syncFile, writeFile } from './durable-file.ts'
 import { LogFile } from './log-files.ts'
 import { formatPartitionMetadata } from './text-files.ts'
 
@@ -18,25 +19,21 @@ export class PartitionMaker {
   }
 
   /**
-   * Makes the folder and the first file of the log. What is returned adds what tells the id of the topic and brings all of it
-   * to the device: to be called before anything in the log is acknowledged. Nothing is left behind when it throws.
+   * Makes the folder, the first file of the log, and what tells the id of the topic: where there is no room for that, nothing
+   * is left behind. What is returned brings all of it to the device: to be called before anything in the log is acknowledged.
    */
   make(folder: string, topicId: Uint8Array, createLog: () => void): () => Promise<void> {
+    const metadata = joinPath(folder, LogFile.partitionMetadata)
     try {
       this.#fs.makeDirectory(folder)
+      writeFile(this.#fs, metadata, formatPartitionMetadata(topicId))
       createLog()
     } catch (cause) {
       this.#fs.remove(folder)
       throw cause
     }
     return async () => {
-      const metadata = this.#fs.open(joinPath(folder, LogFile.partitionMetadata), 'create')
-      try {
-        metadata.write(formatPartitionMetadata(topicId), 0)
-        await Promise.all([metadata.sync(), this.#syncDataFolder()])
-      } finally {
-        metadata.close()
-      }
+      await Promise.all([syncFile(this.#fs, metadata), this.#syncDataFolder()])
       await this.#fs.syncDirectory(folder)
     }
   }
