@@ -56,6 +56,8 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
   #truncating = false
   /** Undefined once there is a folder. */
   #make: PartitionLogOptions['make']
+  /** How its folder was made that is not on the device yet. */
+  #madeBy: PartitionLogOptions['make']
 
   constructor(options: PartitionLogOptions, observer: LogObserver) {
     const { clock, config, home, timers } = options
@@ -161,6 +163,7 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
   makeFolder(): void {
     if (!this.#make) return
     this.flusher.made(this.#make(() => this.activeSegment.createFile()))
+    this.#madeBy = this.#make
     this.#make = undefined
   }
 
@@ -328,14 +331,20 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
 
   /**
    * A file whose sync has failed may read as if it had not, until power is lost: a restart would take for safe what is not
-   * on the device. Nobody was told that it is, so it is cut off.
+   * on the device. Nobody was told that it is, so it is cut off. The same goes for a folder that was just made: the next
+   * start makes another.
    */
   #dropUnsynced(): void {
+    const isFolderNew = !this.flusher.isFolderDurable
     try {
       this.appender.endOffset = this.trimmer.truncateTo(this.flusher.flushedOffset, this.#clock.now())
       this.#cache.clear()
       this.view.truncated(this.endOffset)
       this.flusher.truncated(this.endOffset)
+      if (isFolderNew) {
+        this.home.fileSystem.remove(this.folder)
+        this.#make = this.#madeBy
+      }
     } catch {
       // A disk that fails does not have to take that either; the log goes offline in any case.
     }
