@@ -10,6 +10,7 @@ import {
   InitProducerId,
   JoinGroup,
   LeaveGroup,
+  ListGroups,
   ListOffsets,
   Metadata,
   OffsetCommit,
@@ -170,13 +171,32 @@ describe('a full disk', () => {
     expect(await produce(name, 'x')).toMatchObject({ errorCode: 0, baseOffset: 0 })
   })
 
-  test('holds up a group, which goes on when there is room', async () => {
+  const join = async () => {
     const { memberId } = await client.call(JoinGroup, 9, joinRequest)
-    const { generationId, errorCode } = await client.call(JoinGroup, 9, { ...joinRequest, memberId })
+    const { errorCode, generationId } = await client.call(JoinGroup, 9, { ...joinRequest, memberId })
     expect(errorCode).toBe(0)
+    return { groupId: 'members', memberId, generationId }
+  }
+  const listed = async () => (await client.call(ListGroups, 5, {})).groups.map(({ groupId }) => groupId)
+
+  test('lets no group begin, as in Apache Kafka, and leaves nothing of it', async () => {
+    for (let i = 0; i < 3; i++) {
+      const refused = await client.call(JoinGroup, 9, joinRequest)
+      expect(refused.errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+      expect(await listed()).toEqual(['g'])
+    }
+    disk.capacity = Number.POSITIVE_INFINITY
+    await join()
+    expect(await listed()).toEqual(['g', 'members'])
+  })
+
+  test('holds up a group, which goes on when there is room', async () => {
+    disk.capacity = Number.POSITIVE_INFINITY
+    const { groupId, memberId, generationId } = await join()
+    disk.capacity = disk.usedBytes
     const sync = () =>
       client.call(SyncGroup, 5, {
-        groupId: 'members',
+        groupId,
         generationId,
         memberId,
         assignments: [{ memberId, assignment: utf8('all') }],
@@ -187,11 +207,10 @@ describe('a full disk', () => {
   })
 
   test('does not keep a group from becoming empty when its last member leaves', async () => {
-    const { memberId } = await client.call(JoinGroup, 9, joinRequest)
-    const { generationId } = await client.call(JoinGroup, 9, { ...joinRequest, memberId })
     disk.capacity = Number.POSITIVE_INFINITY
+    const member = await join()
+    const { memberId } = member
     const assignments = [{ memberId, assignment: utf8('all') }]
-    const member = { groupId: 'members', generationId, memberId }
     expect((await client.call(SyncGroup, 5, { ...member, assignments })).errorCode).toBe(0)
     disk.capacity = disk.usedBytes
     const leave = { groupId: 'members', members: [{ memberId }] }

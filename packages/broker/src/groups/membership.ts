@@ -61,10 +61,12 @@ export class GroupMembership {
     const ownId = request.memberId === '' ? staticMemberId(group, request) : request.memberId
     if (!group.accepts(request.protocolType, request.protocols, ownId)) return fail('INCONSISTENT_GROUP_PROTOCOL')
     if (!group.hasRoomFor(ownId, settings.maxSize)) return this.#turnAway(group, request.memberId, reply)
-    this.#groups.set(group.id, group)
-    if (request.memberId !== '') return this.#joinKnown(group, request, reply, fail)
-    const records = this.#joinNew(group, request, reply)
-    return known || records.length > 0 ? records : [groupRecord(group.id, birthOf(this.#context.clock.now()))]
+    if (!known) {
+      // There is a group once the log has taken that there is; without room for it, nobody has joined anything.
+      this.#context.defer(() => this.join(request, reply))
+      return [groupRecord(group.id, birthOf(this.#context.clock.now()))]
+    }
+    return request.memberId === '' ? this.#joinNew(group, request, reply) : this.#joinKnown(group, request, reply, fail)
   }
 
   sync(request: SyncRequest, reply: Reply<SyncResponse>): readonly GroupRecord[] {
