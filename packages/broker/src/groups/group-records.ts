@@ -1,3 +1,4 @@
+import { bytesEqual } from '@millrace/std'
 import type { ConsumerGroupRecord } from './consumer/consumer-records.ts'
 
 /** What is durable about groups: the contents of `__consumer_offsets`, as values. */
@@ -22,6 +23,21 @@ export interface OffsetValue {
 }
 
 export const noTopicId = new Uint8Array(16)
+
+/**
+ * Whether a commit is this one once more: a snapshot that a crash has cut short repeats what lies before it, and must change
+ * nothing.
+ */
+export function isSameCommit(a: OffsetValue, b: OffsetValue): boolean {
+  return (
+    a.offset === b.offset &&
+    a.commitTimestamp === b.commitTimestamp &&
+    a.leaderEpoch === b.leaderEpoch &&
+    a.expireTimestamp === b.expireTimestamp &&
+    a.metadata === b.metadata &&
+    bytesEqual(a.topicId, b.topicId)
+  )
+}
 
 /** A member of a generation that was completed. */
 export interface MemberValue {

@@ -9,7 +9,7 @@ import type { Group } from './group.ts'
 import { GroupOffsets } from './group-offsets.ts'
 import type { JournalEntry, ProducerIdentity, TransactionMarker } from '../journal/journal.ts'
 import { encodeGroupRecord } from './group-record-codec.ts'
-import { type GroupRecord, type OffsetKey, type OffsetValue, offsetRecord } from './group-records.ts'
+import { type GroupRecord, isSameCommit, type OffsetKey, type OffsetValue, offsetRecord } from './group-records.ts'
 import { GroupMembership } from './membership.ts'
 import { OffsetStore } from './offset-store.ts'
 import { type PendingOffset, PendingOffsets } from './pending-offsets.ts'
@@ -95,8 +95,9 @@ export class GroupShard {
     }
     // Offsets of a group that nobody has joined make a simple group: one that is known by its offsets only.
     if (!this.groups.has(key.group)) this.groups.set(key.group, new ClassicGroup(key.group))
-    if (transaction) this.pending.add(key, value, transaction)
-    else this.#commit(key, value)
+    if (transaction) return this.pending.add(key, value, transaction)
+    const known = this.committed.get(key)
+    if (!known || !isSameCommit(known, value)) this.#commit(key, value)
   }
 
   #commit(key: OffsetKey, value: OffsetValue, order?: number): void {

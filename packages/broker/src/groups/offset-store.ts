@@ -13,8 +13,12 @@ export class OffsetStore {
     return this.#groups.get(group) ?? none
   }
 
-  has({ group, topic, partition }: OffsetKey): boolean {
-    return this.#groups.get(group)?.get(topic)?.has(partition) ?? false
+  get({ group, topic, partition }: OffsetKey): OffsetValue | undefined {
+    return this.#groups.get(group)?.get(topic)?.get(partition)
+  }
+
+  has(key: OffsetKey): boolean {
+    return this.get(key) !== undefined
   }
 
   /** The groups that have any. */

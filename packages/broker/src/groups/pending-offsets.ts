@@ -1,5 +1,5 @@
 import type { ProducerIdentity } from '../journal/journal.ts'
-import type { OffsetKey, OffsetValue } from './group-records.ts'
+import { isSameCommit, type OffsetKey, type OffsetValue } from './group-records.ts'
 
 /** An offset that counts once the transaction of its producer is committed. */
 export interface PendingOffset {
@@ -47,9 +47,14 @@ export class PendingOffsets {
     }
   }
 
+  /**
+   * What is pending already is no new commit: it is the beginning of a snapshot that a crash has cut short. It keeps its
+   * place among the others.
+   */
   add(key: OffsetKey, value: OffsetValue, transaction: ProducerIdentity): void {
-    const { producerId } = transaction
+    const { producerEpoch, producerId } = transaction
     const before = this.#of(key)?.get(producerId)
+    if (before?.transaction.producerEpoch === producerEpoch && isSameCommit(before.value, value)) return
     if (before) this.#remove(before)
     const pending: PendingOffset = { key, value, transaction, order: this.#nextOrder++, isOvertaken: false }
     this.#all.add(pending)

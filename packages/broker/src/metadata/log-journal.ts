@@ -17,7 +17,7 @@ import {
   RecordIndex,
   validateBatch,
 } from '@millrace/kafka'
-import { type Clock, MillraceError } from '@millrace/std'
+import { type Clock, FileSystemError, MillraceError } from '@millrace/std'
 import type { AppendResult } from '../log/append.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import {
@@ -45,8 +45,8 @@ export class LogJournal implements Journal {
   readonly #log: PartitionLog
   readonly #clock: Clock
   readonly #builder = new RecordBatchBuilder({ capacity: 4_096 })
-  /** Bytes of the last snapshot. */
-  #snapshotBytes = 0
+  /** From this size on a snapshot is due, bytes. */
+  #dueBytes = smallBytes
   #compacting = false
 
   constructor(log: PartitionLog, clock: Clock) {
@@ -87,7 +87,17 @@ export class LogJournal implements Journal {
   }
 
   compactIfLarge(snapshot: () => Iterable<JournalEntry>): void {
-    if (this.#compacting || this.#log.sizeInBytes < Math.max(smallBytes, growthFactor * this.#snapshotBytes)) return
+    if (this.#compacting || this.#log.sizeInBytes < this.#dueBytes) return
+    try {
+      this.#compact(snapshot())
+    } catch (cause) {
+      if (!(cause instanceof JournalError || cause instanceof FileSystemError)) throw cause
+      // The log has said why. It holds all as it did; tried again at once, this would only fill what room is left.
+      this.#dueBytes = this.#log.sizeInBytes + smallBytes
+    }
+  }
+
+  #compact(snapshot: Iterable<JournalEntry>): void {
     this.#log.roll()
     const start = this.#log.endOffset
     const sizeBefore = this.#log.sizeInBytes
@@ -96,13 +106,13 @@ export class LogJournal implements Journal {
     const flush = () => {
       if (this.#builder.recordCount > 0) this.#appendBuilt(current)
     }
-    for (const { key, value, transaction } of snapshot()) {
+    for (const { key, value, transaction } of snapshot) {
       if (!isSame(current, transaction) || this.#builder.sizeInBytes >= snapshotBatchBytes) flush()
       current = transaction
       this.#builder.append(key, value, now)
     }
     flush()
-    this.#snapshotBytes = this.#log.sizeInBytes - sizeBefore
+    this.#dueBytes = Math.max(smallBytes, growthFactor * (this.#log.sizeInBytes - sizeBefore))
     this.#compacting = true
     // Until the snapshot is on the device, a restart needs what it replaces. Replaying both yields the same state.
     this.whenDurable((ok) => {

@@ -1,4 +1,13 @@
-import { bytesToString, hostSystem, MemoryFileSystem, seededRandom, systemClock, utf8 } from '@millrace/std'
+import {
+  bytesToString,
+  type FileSystem,
+  hostSystem,
+  MemoryFileSystem,
+  seededRandom,
+  systemClock,
+  utf8,
+} from '@millrace/std'
+import { SimulatedDisk } from '@millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { type JournalEntry, JournalError, type JournalRecord } from '../../src/journal/journal.ts'
 import { defaultLogConfig, LogManager } from '../../src/log/index.ts'
@@ -6,7 +15,7 @@ import { LogJournal } from '../../src/metadata/log-journal.ts'
 
 const topicId = new Uint8Array(16).fill(7)
 
-function openLogs(fileSystem: MemoryFileSystem): LogManager {
+function openLogs(fileSystem: FileSystem): LogManager {
   return LogManager.open({
     ...hostSystem,
     fileSystem,
@@ -71,6 +80,38 @@ describe('LogJournal', () => {
       stateOf(new LogJournal(again.get('journal', 0) as NonNullable<ReturnType<LogManager['get']>>, systemClock)),
     ).toEqual(state)
     await again.close()
+  })
+
+  test('a snapshot that finds no room does not fail what was appended before it, and is made later', async () => {
+    const disk = new SimulatedDisk({ clock: systemClock, random: seededRandom(1) })
+    const logs = openLogs(disk)
+    const log = await logs.createPartition('journal', 0, topicId)
+    const journal = new LogJournal(log, systemClock)
+    const large = utf8('x'.repeat(60_000))
+    const names = Array.from({ length: 50 }, (_, i) => utf8(`key-${i}`))
+    const snapshot = () => names.map((key): JournalRecord => ({ key, value: large }))
+    const fill = (times: number) => {
+      for (let i = 0; i < times; i++) journal.append([{ key: names[i % names.length] as Uint8Array, value: large }])
+    }
+    fill(100)
+    const state = stateOf(journal)
+    disk.capacity = disk.usedBytes + 500_000
+    journal.compactIfLarge(snapshot)
+    expect(stateOf(journal)).toEqual(state)
+    const size = log.sizeInBytes
+    // Not again with every append: there is room for these, but not for a snapshot.
+    for (const value of ['1', '2', '3']) {
+      journal.append([{ key: utf8('small'), value: utf8(value) }])
+      journal.compactIfLarge(snapshot)
+    }
+    expect(log.sizeInBytes - size).toBeLessThan(500)
+    disk.capacity = Number.POSITIVE_INFINITY
+    fill(100)
+    journal.compactIfLarge(snapshot)
+    expect(await durable(journal)).toBe(true)
+    expect(log.logStartOffset).toBeGreaterThan(200)
+    expect(stateOf(journal)).toEqual(state)
+    await logs.close()
   })
 
   test('what is part of an open transaction stays so through compaction and restart, until its marker', async () => {
