@@ -123,8 +123,10 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
 
   set config(config: LogConfig) {
     this.view.keepShown()
+    const shown = this.highWatermark
     this.#config = config
     this.flusher.configured()
+    if (this.highWatermark > shown) this.advanced()
   }
 
   get logStartOffset(): number {
@@ -331,17 +333,17 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
 
   /**
    * A file whose sync has failed may read as if it had not, until power is lost: a restart would take for safe what is not
-   * on the device. Nobody was told that it is, so it is cut off. The same goes for a folder that was just made: the next
-   * start makes another.
+   * on the device. Nobody was told that it is, so it is cut off, but for what consumers saw under another mode. The same
+   * goes for a folder that was just made: the next start makes another.
    */
   #dropUnsynced(): void {
     const isFolderNew = !this.flusher.isFolderDurable
     try {
-      this.appender.endOffset = this.trimmer.truncateTo(this.flusher.flushedOffset, this.#clock.now())
+      this.appender.endOffset = this.trimmer.truncateTo(this.highWatermark, this.#clock.now())
       this.#cache.clear()
       this.view.truncated(this.endOffset)
       this.flusher.truncated(this.endOffset)
-      if (isFolderNew) {
+      if (isFolderNew && this.endOffset === 0) {
         this.home.fileSystem.remove(this.folder)
         this.#make = this.#madeBy
       }

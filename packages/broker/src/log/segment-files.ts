@@ -1,4 +1,4 @@
-import { joinPath, type TimerHandle, type Timers } from '@millrace/std'
+import { FileSystemError, joinPath, type TimerHandle, type Timers } from '@millrace/std'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import type { Segment, SegmentHome } from './segment.ts'
 
@@ -54,7 +54,7 @@ export class SegmentFiles {
     if (!keepSnapshot) this.removeSnapshots((offset) => offset !== segment.baseOffset)
     const handle = this.#timers.scheduleBackground(delayMs, () => {
       this.#pending.delete(handle)
-      for (const path of renamed) fileSystem.remove(path)
+      this.#remove(renamed)
     })
     this.#pending.set(handle, renamed)
   }
@@ -63,8 +63,19 @@ export class SegmentFiles {
   close(): void {
     for (const [handle, paths] of this.#pending) {
       this.#timers.cancel(handle)
-      for (const path of paths) this.#home.fileSystem.remove(path)
+      this.#remove(paths)
     }
     this.#pending.clear()
+  }
+
+  /** What the disk does not let go now goes with the next start. */
+  #remove(paths: readonly string[]): void {
+    for (const path of paths) {
+      try {
+        this.#home.fileSystem.remove(path)
+      } catch (cause) {
+        if (!(cause instanceof FileSystemError)) throw cause
+      }
+    }
   }
 }

@@ -175,6 +175,27 @@ describe('a failed write', () => {
   })
 })
 
+test('a file of a deleted segment that the disk does not let go ends neither the broker nor its shutdown', async () => {
+  const config = { segmentBytes: 500, retentionBytes: 0, retentionMs: -1, flush: 'none' as const }
+  const opened = await openOnDisk(config)
+  const { clock, disk, log } = opened
+  for (let i = 0; i < 9; i++) log.append(makeBatch({ bytes: 200 }), leader)
+  await clock.settle()
+  log.applyRetention()
+  disk.failNext('remove')
+  clock.advance(60_000)
+  const left = disk.list('data/t-0').filter((name) => name.endsWith('.deleted'))
+  expect(left).toHaveLength(1)
+  log.append(makeBatch({ bytes: 200 }), leader)
+  await clock.settle()
+  log.applyRetention()
+  disk.failNext('remove')
+  await closeLogs(opened)
+  const again = await openLog({ fileSystem: disk, clock, config })
+  expect([again.log.endOffset, disk.list('data/t-0').filter((name) => name.endsWith('.deleted'))]).toEqual([10, []])
+  await closeLogs(again)
+})
+
 test('a checkpoint while a partition is deleted says nothing of its folder, which is gone', async () => {
   const { clock, disk, events, log, logs } = await openOnDisk()
   log.append(makeBatch(), { leaderEpoch: 4 })

@@ -201,4 +201,34 @@ describe("flush: 'none'", () => {
     await clock.settle()
     expect(log).toMatchObject({ highWatermark: 2, flushedOffset: 2 })
   })
+
+  test('a change from sync shows at once what waits for the device, and says so', async () => {
+    const clock = new ManualClock({ now: start })
+    const disk = new SimulatedDisk({ clock, random: seededRandom(2) })
+    const shown: number[] = []
+    const listener = { highWatermarkAdvanced: (log: PartitionLog) => shown.push(log.highWatermark) }
+    const opening = openLog({ fileSystem: disk, clock, manager: { listener } })
+    await clock.settle()
+    const { log } = await opening
+    disk.holdSyncs()
+    produce(log, [])
+    await clock.settle()
+    expect(shown).toEqual([])
+    log.config = { ...log.config, flush: 'none' }
+    expect(shown).toEqual([1])
+    log.config = { ...log.config, retentionBytes: 5 }
+    expect(shown).toEqual([1])
+    disk.resumeSyncs()
+    await clock.settle()
+  })
+
+  test('after a change to sync, a failed sync takes nothing away that consumers have seen', async () => {
+    const { clock, disk, log } = await openOnDisk({ flush: 'none' })
+    produce(log, [])
+    log.config = { ...log.config, flush: 'sync' }
+    log.append(makeBatch(), leader)
+    disk.failNext('sync')
+    await clock.settle()
+    expect([log.state, log.highWatermark, log.endOffset]).toEqual(['offline', 1, 1])
+  })
 })
