@@ -103,7 +103,11 @@ export function ours(port: number, durability: Durability): PeerBroker {
         { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
       )
       pid = child.pid ?? 0
-      await answered(port, 60_000)
+      const ended = new Promise<never>((_, reject) => {
+        child.once('exit', (code) => reject(new Error(`Our broker ended with ${code}`)))
+      })
+      await Promise.race([answered(port, 60_000), ended])
+      ended.catch(() => {})
       return performance.now() - started
     },
     stop: (signal) => end(pid, signal),
@@ -137,7 +141,10 @@ export function apache(script: string, port: number, durability: Durability): Pe
       await Promise.all([answered(port, 120_000), launched])
       return performance.now() - started
     },
-    stop: (signal) => end(pid(), signal),
+    async stop(signal) {
+      await end(pid(), signal)
+      rmSync(join(folder, 'pid'))
+    },
     async remove() {
       if (existsSync(join(folder, 'pid')) && alive(pid())) await end(pid(), 'SIGTERM')
       rmSync(folder, { recursive: true, force: true })

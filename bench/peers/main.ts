@@ -45,7 +45,7 @@ const { values, positionals } = parseArgs({
 })
 const scale = { factor: Number(values.scale) }
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const ports = { ours: 29_492, kafka: 29_592 }
+const ports = { ours: 17_492, kafka: 17_592 }
 const names = groups.map(({ name }) => name)
 const unknown = positionals.filter((name) => !names.includes(name))
 
@@ -63,6 +63,12 @@ classPath()
 const built = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: root, stdio: 'inherit' })
 if (built.status !== 0) process.exit(1)
 
+const running = new Set<PeerBroker>()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void Promise.all([...running].map((broker) => broker.remove())).finally(() => process.exit(130))
+  })
+}
 const wanted = positionals.length > 0 ? groups.filter(({ name }) => positionals.includes(name)) : groups
 const figures: Record<'kafka' | 'ours', Figures> = { kafka: {}, ours: {} }
 for (const name of ['kafka', 'ours'] as const) {
@@ -77,6 +83,7 @@ for (const name of ['kafka', 'ours'] as const) {
     )
     for (const group of some.filter(({ ownsProcess }) => ownsProcess)) {
       const broker = make()
+      running.add(broker)
       await broker.remove()
       await measure(group, broker, figures[name]).finally(() => broker.remove())
     }
@@ -88,6 +95,7 @@ console.log(`\n${table(figures.ours, figures.kafka)}`)
 async function within(make: () => PeerBroker, some: readonly Group[], into: Figures): Promise<void> {
   if (some.length === 0) return
   const broker = make()
+  running.add(broker)
   await broker.remove()
   try {
     await broker.start()

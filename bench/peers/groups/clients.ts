@@ -33,46 +33,76 @@ export const connectionsGroup: Group = {
 const membersOfGroup = 5
 const heartbeatMs = 3000
 const measuredMs = 15_000
+const formedAtOnce = 10
 
-interface Member {
-  readonly connection: RawConnection
+const rejoinCheckMs = 100
+
+/** A member of a classic group as a client runs it: it joins, and joins again when the group rebalances. */
+class Member {
   readonly groupId: string
-  memberId: string
-  generationId: number
+  readonly #connection: RawConnection
+  memberId = ''
+  generationId = -1
+  /** How many members the group had when this one was its leader; 0 for the others. */
+  led = 0
+
+  constructor(connection: RawConnection, groupId: string) {
+    this.#connection = connection
+    this.groupId = groupId
+  }
+
+  async join(): Promise<void> {
+    for (;;) {
+      const joined = await this.#connection.call(JoinGroup, 4, {
+        groupId: this.groupId,
+        sessionTimeoutMs: 30_000,
+        rebalanceTimeoutMs: 30_000,
+        memberId: this.memberId,
+        protocolType: 'consumer',
+        protocols: [{ name: 'range', metadata: new Uint8Array(0) }],
+      })
+      this.memberId = joined.memberId
+      if (joined.errorCode !== 0) continue
+      this.generationId = joined.generationId
+      this.led = joined.members.length
+      const { errorCode } = await this.#connection.call(SyncGroup, 0, {
+        groupId: this.groupId,
+        generationId: this.generationId,
+        memberId: this.memberId,
+        assignments: joined.members.map(({ memberId }) => ({ memberId, assignment: new Uint8Array(0) })),
+      })
+      if (errorCode === 0) return
+    }
+  }
+
+  async heartbeat(): Promise<number> {
+    return (await this.#connection.call(Heartbeat, 0, this)).errorCode
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
 }
 
-/** Joins a classic group with all its members at once, and shares nothing out: the heartbeats are what counts. */
-async function join(broker: PeerBroker, groupId: string): Promise<Member[]> {
+/** A group whose members have all joined; what they are assigned does not matter. */
+async function form(broker: PeerBroker, groupId: string): Promise<Member[]> {
   const connections = await open(broker.port, membersOfGroup)
   await connections[0]?.call(FindCoordinator, 0, { key: groupId })
-  const attempt = (connection: RawConnection, memberId: string) =>
-    connection.call(JoinGroup, 4, {
-      groupId,
-      sessionTimeoutMs: 30_000,
-      rebalanceTimeoutMs: 30_000,
-      memberId,
-      protocolType: 'consumer',
-      protocols: [{ name: 'range', metadata: new Uint8Array(0) }],
-    })
-  const named = await Promise.all(connections.map(async (connection) => (await attempt(connection, '')).memberId))
-  const members = connections.map(
-    (connection, i): Member => ({ connection, groupId, memberId: named[i] ?? '', generationId: -1 }),
+  const members = connections.map((connection) => new Member(connection, groupId))
+  let complete = false
+  await Promise.all(
+    members.map(async (member) => {
+      await member.join()
+      while (!complete) {
+        if ((await member.heartbeat()) !== 0) await member.join()
+        complete ||=
+          members.some(({ led }) => led === membersOfGroup) &&
+          members.every(({ generationId }) => generationId === member.generationId)
+        if (!complete) await sleep(rejoinCheckMs)
+      }
+    }),
   )
-  for (;;) {
-    const joined = await Promise.all(members.map(({ connection, memberId }) => attempt(connection, memberId)))
-    for (const [i, answer] of joined.entries()) (members[i] as Member).generationId = answer.generationId
-    const synced = await Promise.all(
-      members.map((member) =>
-        member.connection.call(SyncGroup, 0, {
-          groupId,
-          generationId: member.generationId,
-          memberId: member.memberId,
-          assignments: members.map(({ memberId }) => ({ memberId, assignment: new Uint8Array(0) })),
-        }),
-      ),
-    )
-    if (synced.every(({ errorCode }) => errorCode === 0)) return members
-  }
+  return members
 }
 
 /** 500 groups of five members that send heartbeats every three seconds, evenly spread. */
@@ -80,23 +110,26 @@ export const heartbeatGroup: Group = {
   name: 'groups',
   durability: 'system',
   async measure(broker, { factor }) {
+    const groupIds = Array.from({ length: Math.ceil(500 * factor) }, (_, i) => `peers-group-${process.pid}-${i}`)
     const members: Member[] = []
-    for (let i = 0; i < Math.ceil(500 * factor); i++)
-      members.push(...(await join(broker, `peers-group-${process.pid}-${i}`)))
+    for (let i = 0; i < groupIds.length; i += formedAtOnce) {
+      const some = await Promise.all(groupIds.slice(i, i + formedAtOnce).map((groupId) => form(broker, groupId)))
+      members.push(...some.flat())
+    }
     const latencies: number[] = []
     const end = performance.now() + measuredMs
     const beat = async (member: Member, delayMs: number) => {
       await sleep(delayMs)
       while (performance.now() < end) {
         const started = performance.now()
-        const { errorCode } = await member.connection.call(Heartbeat, 0, member)
+        const errorCode = await member.heartbeat()
         latencies.push(performance.now() - started)
         if (errorCode !== 0) throw new Error(`${broker.name} answered a heartbeat with ${errorCode}`)
         await sleep(heartbeatMs)
       }
     }
     await Promise.all(members.map((member, i) => beat(member, (i * heartbeatMs) / members.length)))
-    for (const { connection } of members) connection.close()
+    for (const member of members) member.close()
     latencies.sort((a, b) => a - b)
     return { 'heartbeat-p99': latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN }
   },
