@@ -159,10 +159,12 @@ export function transactionVersionOf(produceVersion: number): number {
   return produceVersion >= addsPartitionsFrom ? 2 : 0
 }
 
-/** Those behind it would leave a gap in the producer's sequence. */
-function refuseWithFollowers(line: Waiting[], { producerId }: TransactionalProducer, errorCode: number): void {
-  const refused = line.filter(({ producer }) => producer.producerId === producerId)
-  const left = line.filter(({ producer }) => producer.producerId !== producerId)
+/** Those behind it would leave a gap in the producer's sequence, which every epoch begins anew. */
+function refuseWithFollowers(line: Waiting[], head: TransactionalProducer, errorCode: number): void {
+  const isFollower = ({ producer: { producerId, producerEpoch } }: Waiting) =>
+    producerId === head.producerId && producerEpoch === head.producerEpoch
+  const refused = line.filter(isFollower)
+  const left = line.filter((waiting) => !isFollower(waiting))
   line.splice(0, line.length, ...left)
   for (const { target } of refused) target.refused(errorCode)
 }

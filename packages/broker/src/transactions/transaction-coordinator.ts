@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle, Timers } from '@millrace/std'
 import type { Journal } from '../journal/journal.ts'
 import { shardOf } from '../journal/shard-of.ts'
+import { CoordinatorUnavailableError } from '../journal/state-runner.ts'
 import type { Logger } from '../logger.ts'
 import { type AddPartitionsRequest, type PartitionsRequest, verifyPartitions } from './add-partitions.ts'
 import type { EndTransactionRequest } from './end-transaction.ts'
@@ -223,6 +224,7 @@ export class TransactionCoordinator {
   async #load(): Promise<void> {
     const { clock, logger, nextProducerId, openJournals, settings } = this.#options
     const journals = await openJournals()
+    if (this.#closed) throw new CoordinatorUnavailableError('The transaction coordinator is closed.')
     const completed = (transactionalId: string) => {
       for (const done of [...(this.#waiting.get(transactionalId) ?? [])]) done()
     }
@@ -231,6 +233,8 @@ export class TransactionCoordinator {
     )
     for (const runner of runners) runner.load()
     this.#runners = runners
+    // Not before all of them are read: a broker that cannot start writes nothing.
+    for (const runner of runners) runner.resume()
     this.#repeat(settings.abortIntervalMs, () => this.#abortTimedOut())
     this.#repeat(settings.expireIntervalMs, () => {
       for (const runner of runners) runner.expire(clock.now() - settings.expirationMs)

@@ -53,9 +53,13 @@ export class TransactionRunner {
     })
   }
 
-  /** Brings the shard to what its log says, and goes on with what was decided when the broker stopped. */
+  /** Brings the shard to what its log says. */
   load(): void {
     this.#runner.load()
+  }
+
+  /** Goes on with what was decided when the broker stopped. */
+  resume(): void {
     for (const [transactionalId, value] of [...this.shard.prepared()]) this.#sendMarkers(transactionalId, value)
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { CoordinatorUnavailableError } from '../../src/journal/state-runner.ts'
 import type { ProducerIdAndEpoch, TransactionValue } from '../../src/transactions/transaction-record.ts'
 import { lastUsableEpoch } from '../../src/transactions/transaction-record.ts'
 import { encodeTransactionRecord } from '../../src/transactions/transaction-record-codec.ts'
@@ -321,4 +322,30 @@ test('a new transaction waits a little for the end of the one before it, where t
   const after = { ...request, producerEpoch: next.producerEpoch + 1 }
   // The markers are on their way: it is answered as soon as they are there.
   expect(await asker.ask(asker.world.coordinator.addPartitions(after))).toBe('NONE')
+})
+
+describe('a coordinator', () => {
+  test('that cannot read one of its logs writes no markers of the transactions in the others', async () => {
+    const asker = new Asker()
+    const producer = await asker.init()
+    await asker.add(producer)
+    for (const log of asker.world.partitions) log.isAvailable = false
+    await asker.end(producer, true)
+    for (const log of asker.world.partitions) log.isAvailable = true
+    const damaged = asker.world.journals.find(({ entries }) => entries.length === 0) as MemoryJournal
+    damaged.replay = () => {
+      throw new Error('damaged')
+    }
+    await expect(asker.restart()).rejects.toThrow('damaged')
+    asker.world.clock.advance(100_000)
+    await asker.complete()
+    expect(asker.world.partitions[0]?.entries).toEqual([])
+  })
+
+  test('that is closed while its logs are made reads and writes nothing', async () => {
+    const { world } = new Asker()
+    const loading = world.coordinator.ready()
+    world.coordinator.close()
+    await expect(loading).rejects.toThrow(CoordinatorUnavailableError)
+  })
 })

@@ -117,6 +117,18 @@ describe('records of a transaction', () => {
     await client.until(async () => (await client.read('t', 0)).length === 1)
     client.close()
   })
+
+  test('of an old epoch do not take those of the new one down with them', async () => {
+    await using broker = await startBroker({ port: 0, data: 'memory' })
+    const client = await TransactionalClient.connect(broker, { version: 2 })
+    await client.createTopic('t')
+    await client.init('id')
+    const late = client.batch('late', 0)
+    await client.init('id')
+    const answers = [client.write('t', 0, late), client.write('t', 0, client.batch('new', 0))]
+    expect(await Promise.all(answers)).toEqual(['INVALID_PRODUCER_EPOCH', 'NONE'])
+    client.close()
+  })
 })
 
 test('a topic that is deleted while a transaction has records in it does not keep the transaction open', async () => {
