@@ -12,7 +12,8 @@ export class LogCheckpoints implements Checkpoints {
   readonly #logs: ReadonlyMap<string, PartitionLog>
   readonly #timers: Timers
   readonly #flushedBytesLimit: number
-  readonly #failed: (cause: Error) => void
+  /** Hears of failures that nobody waits for. */
+  readonly failed: (cause: Error) => void
   /** The last one: they must not overtake each other. Never rejects. */
   #running: Promise<void> = Promise.resolve()
   #soon: TimerHandle | undefined
@@ -21,7 +22,7 @@ export class LogCheckpoints implements Checkpoints {
   #isBehind = false
   #closed = false
 
-  /** `flushedBytes`: after so many, over all logs, one is due. `failed` hears of those that nobody waits for. */
+  /** `flushedBytes`: after so many, over all logs, one is due. `failed` hears of failures that nobody waits for. */
   constructor(options: {
     folder: DataFolder
     logs: ReadonlyMap<string, PartitionLog>
@@ -33,7 +34,7 @@ export class LogCheckpoints implements Checkpoints {
     this.#logs = options.logs
     this.#timers = options.timers
     this.#flushedBytesLimit = options.flushedBytes
-    this.#failed = options.failed
+    this.failed = options.failed
   }
 
   /** Rejects with what the file system says; the next one tries again. */
@@ -48,7 +49,7 @@ export class LogCheckpoints implements Checkpoints {
     try {
       await this.now()
     } catch (cause) {
-      this.#failed(cause as Error)
+      this.failed(cause as Error)
     }
   }
 

@@ -179,7 +179,7 @@ export class LogManager {
   newPartition(topic: string, partition: number, topicId: Uint8Array): PartitionLog {
     const name = partitionFolder(topic, partition)
     this.#topicIds.set(name, topicId)
-    this.#folder.forget(name)
+    this.#forget(name)
     const make = (createLog: () => void) => {
       this.#folder.settle(name)
       const durable = this.#maker.make(this.#folder.file(name), topicId, createLog)
@@ -214,7 +214,7 @@ export class LogManager {
       const folder = this.#folder.file(name)
       let log = existing
       if (!log) {
-        this.#folder.forget(name)
+        this.#forget(name)
         this.#folder.settle(name)
         this.#fs.makeDirectory(folder)
         log = this.#openLog(topic, partition, { clean: true })
@@ -238,13 +238,21 @@ export class LogManager {
     this.#folder.forget(name)
     this.#checkpoints.soon()
     await log.discard()
+    if (log.hasFolder) {
+      const unique = uuidToString(randomUuid(this.#options.random)).replaceAll('-', '_')
+      const renamed = this.#folder.file(`${name}.${unique}${deletedFolderSuffix}`)
+      this.#fs.rename(log.folder, renamed)
+      await this.#fs.syncDirectory(this.#options.folder)
+      this.#fs.remove(renamed)
+    }
+    // Last: there may be no room for it before.
     await this.#folder.forgetCleanerOffset(name)
-    if (!log.hasFolder) return
-    const unique = uuidToString(randomUuid(this.#options.random)).replaceAll('-', '_')
-    const renamed = this.#folder.file(`${name}.${unique}${deletedFolderSuffix}`)
-    this.#fs.rename(log.folder, renamed)
-    await this.#fs.syncDirectory(this.#options.folder)
-    this.#fs.remove(renamed)
+  }
+
+  /** One that a crash has cut short while it was deleted may have left something behind. */
+  #forget(name: string): void {
+    this.#folder.forget(name)
+    this.#folder.forgetCleanerOffset(name).catch(this.#checkpoints.failed)
   }
 
   /** Deletes what the topics' retention allows. Runs periodically as well. */

@@ -56,6 +56,26 @@ describe('a full disk', () => {
     )
   })
 
+  test('does not keep a compacted partition from being deleted, which gives its room back', async () => {
+    const { clock, disk, log, logs } = await openOnDisk({
+      cleanupPolicy: ['compact'],
+      segmentBytes: 500,
+      flush: 'none',
+    })
+    for (let i = 0; i < 9; i++) log.append(makeBatch({ bytes: 200, key: 'k', timestamp: 1 }), leader)
+    await clock.settle()
+    const cleaned = logs.cleanOne()
+    await clock.advanceAsync(1_000)
+    expect(await cleaned).toBe(log)
+    const room = disk.usedBytes
+    disk.capacity = 0
+    const deleted = logs.deletePartition('t', 0).catch(() => {})
+    await clock.settle()
+    await deleted
+    expect(disk.list('data').filter((name) => name.startsWith('t-0'))).toEqual([])
+    expect(disk.usedBytes).toBeLessThan(room)
+  })
+
   test('a batch and its repetition in one group fail together', async () => {
     const { disk, log } = await openOnDisk()
     const twice = () => [0, 0].map((sequence) => makeBatch({ bytes: 500, producer: { id: 1, sequence } }))
