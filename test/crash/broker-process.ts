@@ -23,13 +23,22 @@ export interface BrokerProcessOptions {
   readonly data: string
   readonly port?: number
   readonly set?: Readonly<Record<string, string | number>>
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts it and waits until it answers. Rejects with what it said when it ends instead. */
-export async function startBrokerProcess({ data, port = 0, set = {} }: BrokerProcessOptions): Promise<BrokerProcess> {
+export async function startBrokerProcess({
+  data,
+  port = 0,
+  set = {},
+  env = {},
+}: BrokerProcessOptions): Promise<BrokerProcess> {
   const properties = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])
   const args = ['--conditions=millrace-source', main, 'broker', '--port', `${port}`, '--data', data, '--json']
-  const child = spawn(process.execPath, [...args, ...properties], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...args, ...properties], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   const log: string[] = []
   createInterface(child.stderr).on('line', (line) => log.push(line))
   const ended = once(child, 'exit')

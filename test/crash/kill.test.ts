@@ -8,6 +8,7 @@ import { bytesToString, nextInt, type Random, seededRandom } from '@millrace/std
 import { KafkaAdmin, KafkaConsumer, KafkaProducer, type KafkaProducerOptions } from '@millrace/kafka'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type BrokerProcess, startBrokerProcess } from './broker-process.ts'
+import { foreignContentOf, librdkafka } from './foreign.ts'
 
 const kills = Number(process.env.MILLRACE_CRASH_KILLS ?? 3)
 const seed = Number(process.env.MILLRACE_CRASH_SEED ?? Math.floor(Math.random() * 1e9))
@@ -165,6 +166,7 @@ test(
     await broker.kill()
     broker = await startBrokerProcess({ data: folder, port, set })
 
+    const foreign = librdkafka.available ? await foreignContentOf(bootstrap, topic, 'read_uncommitted') : undefined
     for (const [partition, writer] of writers.entries()) {
       expect(writer.failures).toEqual([])
       const found = await contentOf(bootstrap, partition)
@@ -172,6 +174,9 @@ test(
       expect(found.map(({ number }) => number)).toEqual(Array.from({ length: writer.sent }, (_, i) => i))
       expect(writer.offsets).toEqual(found.map(({ offset }) => offset))
       expect(writer.sent).toBeGreaterThan(kills)
+      // librdkafka, which checks the checksums as well, finds the same.
+      const seen = foreign?.filter((record) => record.partition === partition)
+      if (seen) expect(seen.map(({ offset, value }) => ({ number: Number.parseInt(value, 10), offset }))).toEqual(found)
     }
     expect(await broker.stop()).toBe(0)
   },
