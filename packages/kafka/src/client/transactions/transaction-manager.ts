@@ -7,6 +7,7 @@ import type { CommittedOffset, ConsumerGroupMetadata } from '../group/group-coor
 import type { Numbering } from '../producer/numbering.ts'
 import type { PartitionQueue } from '../producer/partition-queue.ts'
 import type { ProducerBatch, ProducerIdentity } from '../producer/producer-batch.ts'
+import { PartitionAnnouncer } from './partition-announcer.ts'
 import type { PreparedTransaction } from './prepared-transaction.ts'
 import { abortableError, fatalError, judge, outOfTurn } from './transaction-errors.ts'
 import { type TransactionCallOptions, TransactionRequests, type TransactionVersion } from './transaction-requests.ts'
@@ -43,9 +44,7 @@ export class TransactionManager implements Numbering {
   #version: TransactionVersion = 1
   /** Written to in this transaction. */
   readonly #partitions = new Set<PartitionQueue>()
-  /** Transactions v1: to be announced, and being announced. */
-  readonly #unannounced = new Set<PartitionQueue>()
-  #announcing: Promise<void> | undefined
+  readonly #announcer: PartitionAnnouncer
   #hasOffsets = false
   readonly #offsetCommits = new Set<Promise<void>>()
   /** The coordinator is known to have something in this transaction. */
@@ -67,6 +66,12 @@ export class TransactionManager implements Numbering {
     this.#requestTimeMs = options.requestTimeMs
     this.#writer = options.writer
     this.#requests = new TransactionRequests(options.cluster, options.transactionalId)
+    this.#announcer = new PartitionAnnouncer({
+      announce: (queues) =>
+        this.#requests.addPartitions(this.#currentIdentity(), queues, { timeoutMs: this.#requestTimeMs }),
+      isWanted: () => this.mayRetry,
+      announced: (queues, error) => this.#announced(queues, error),
+    })
   }
 
   get state(): TransactionState {
@@ -164,9 +169,7 @@ export class TransactionManager implements Numbering {
     if (!this.mayRetry) return false
     if (!this.#partitions.has(queue)) {
       if (this.#version === 1) {
-        // Others that the sender looks at in this turn go with it.
-        if (this.#unannounced.size === 0) queueMicrotask(() => this.#announce())
-        this.#unannounced.add(queue)
+        this.#announcer.add(queue)
         return false
       }
       this.#partitions.add(queue)
@@ -241,7 +244,7 @@ export class TransactionManager implements Numbering {
 
   #finish(): void {
     this.#partitions.clear()
-    this.#unannounced.clear()
+    this.#announcer.clear()
     this.#hasOffsets = false
     this.#isBegun = false
     this.#needsNewEpoch = false
@@ -249,34 +252,12 @@ export class TransactionManager implements Numbering {
     this.#to('ready')
   }
 
-  /** Tells the coordinator of partitions that are about to be written to; more that come meanwhile follow. */
-  #announce(): void {
-    if (this.#announcing) return
-    const queues = [...this.#unannounced]
-    if (queues.length === 0 || !this.mayRetry) return
-    const options = { timeoutMs: this.#requestTimeMs }
-    this.#announcing = this.#requests
-      .addPartitions(this.#currentIdentity(), queues, options)
-      .then(
-        () => {
-          for (const queue of queues) {
-            this.#unannounced.delete(queue)
-            this.#partitions.add(queue)
-          }
-          this.#isBegun = true
-        },
-        (error) => {
-          // Some may have been added.
-          for (const queue of queues) this.#partitions.add(queue)
-          this.#unannounced.clear()
-          if (this.mayRetry) this.#fail(error, 'coordinator')
-        },
-      )
-      .finally(() => {
-        this.#announcing = undefined
-        this.#announce()
-        this.#writer.wake()
-      })
+  /** `error`: some of them may have been added. */
+  #announced(queues: readonly PartitionQueue[], error: unknown): void {
+    for (const queue of queues) this.#partitions.add(queue)
+    if (error === undefined) this.#isBegun = true
+    else if (this.mayRetry) this.#fail(error, 'coordinator')
+    this.#writer.wake()
   }
 
   /** Waits until nothing is on its way. */
@@ -285,7 +266,7 @@ export class TransactionManager implements Numbering {
     const done = new AbortController()
     const flush = async () => {
       await this.#writer.flush()
-      await this.#announcing
+      await this.#announcer.settled()
       await Promise.allSettled(this.#offsetCommits)
     }
     const late = sleep(timers, options.timeoutMs, done.signal).then(
