@@ -1,4 +1,4 @@
-import { ClientTimeoutError, KafkaAdmin } from '@millrace/kafka'
+import { ClientTimeoutError, KafkaAdmin, type TopicPartition } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
 import type { BootstrapOptions } from './options.ts'
 
@@ -31,4 +31,25 @@ export async function withAdmin<T>(
     })
   }
   return await use(admin)
+}
+
+/**
+ * The partitions of a topic, or the one that is wanted of them.
+ *
+ * @throws MillraceError CLI_NO_SUCH_PARTITION
+ */
+export async function partitionsOfTopic(
+  admin: KafkaAdmin,
+  topic: string,
+  partition: number | undefined,
+): Promise<TopicPartition[]> {
+  const [description] = await admin.describeTopics([topic])
+  const all = (description?.partitions ?? []).map((each) => ({ topic, partition: each.partition }))
+  if (partition === undefined) return all
+  const wanted = all.filter((each) => each.partition === partition)
+  if (wanted.length > 0) return wanted
+  throw new MillraceError('CLI_NO_SUCH_PARTITION', {
+    message: `Topic ${topic} has no partition ${partition}.`,
+    fix: `It has ${all.length === 1 ? 'the partition 0' : `the partitions 0 to ${all.length - 1}`}.`,
+  })
 }

@@ -35,6 +35,15 @@ const fixOf: Readonly<Record<string, string>> = {
   KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
     'millrace topic list shows the topics that there are; millrace topic create makes one.',
   KAFKA_TOPIC_ALREADY_EXISTS: 'Choose another name, or add --if-not-exists.',
+  KAFKA_INVALID_CONFIG: 'Correct the setting; millrace topic config NAME --all shows all that there are.',
+  KAFKA_INVALID_TOPIC_EXCEPTION: 'Choose another name: at most 249 letters, digits, dots, underscores and hyphens.',
+  KAFKA_INVALID_PARTITIONS: 'Give more partitions than the topic has: their number never goes down.',
+  KAFKA_INVALID_REPLICATION_FACTOR: 'Leave --replication-factor out, or give no more than there are brokers.',
+  KAFKA_GROUP_ID_NOT_FOUND: 'millrace group list shows the groups that there are.',
+  KAFKA_NON_EMPTY_GROUP: 'Stop the members first; millrace group describe shows them.',
+  KAFKA_GROUP_SUBSCRIBED_TO_TOPIC: 'Stop the members that read the topic first; millrace group describe shows them.',
+  KAFKA_UNKNOWN_MEMBER_ID: 'Stop the members first; millrace group describe shows them.',
+  KAFKA_TRANSACTIONAL_ID_NOT_FOUND: 'millrace transaction list shows the transactional ids that there are.',
 }
 
 export function usageError(message: string, fix?: string): MillraceError {
@@ -42,12 +51,14 @@ export function usageError(message: string, fix?: string): MillraceError {
 }
 
 /** Says what went wrong, and what to do; the stack only with --debug. Returns the exit code. */
-export function reportError(error: unknown, context: CliContext, options: GlobalOptions): number {
+export async function reportError(error: unknown, context: CliContext, options: GlobalOptions): Promise<number> {
   if (error instanceof CommanderError) {
-    // Commander has printed it. Help and version come this way too, with exit code 0.
-    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    // Help and version come this way too. Help is printed already, also where a verb is missing.
+    if (error.exitCode === 0) return exitCodes.done
+    if (error.code === 'commander.help') return exitCodes.usage
+    return reportError(wrongCommandLine(error), context, { ...options, debug: false })
   }
-  const { code, message, fix, cause, at } = describe(error)
+  const { code, message, fix, cause, at } = await describe(error)
   if (options.json) context.note(JSON.stringify({ error: { code, message, at, fix, cause } }))
   else {
     context.note(`error: ${message}${code ? ` [${code}]` : ''}`)
@@ -59,6 +70,12 @@ export function reportError(error: unknown, context: CliContext, options: Global
   else if (!code && !options.json) context.note('The stack trace is shown with --debug.')
   if (isUnreachable(error)) return exitCodes.unreachable
   return (code && exitCodeOf[code]) || exitCodes.failed
+}
+
+/** `error: unknown option '--jsno'\n(Did you mean --json?)`, as commander words it. */
+function wrongCommandLine({ message }: CommanderError): MillraceError {
+  const [, wrong = message, meant] = /^(?:error: )?(.*?)(?:\s*\((Did you mean .*)\))?$/s.exec(message) ?? []
+  return usageError(wrong, meant ?? 'Add --help for the options.')
 }
 
 /** Also what a time-out was about: an unknown topic, say, that did not appear in time. */
@@ -82,13 +99,13 @@ interface Described {
   readonly at: string | undefined
 }
 
-function describe(error: unknown): Described {
+async function describe(error: unknown): Promise<Described> {
   if (!(error instanceof Error))
     return { code: undefined, message: String(error), fix: undefined, cause: undefined, at: undefined }
   const cause = error.cause instanceof Error ? error.cause.message : undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   // These are thrown at a call in the user's module; others say themselves what they are about.
-  const place = code === undefined || /^(API|CONNECTOR)_/.test(code) ? placeOf(error) : undefined
+  const place = code === undefined || /^(API|CONNECTOR)_/.test(code) ? await placeOf(error) : undefined
   return {
     code,
     message: error.message,

@@ -32,7 +32,7 @@ export async function loadJob(file: string, cwd: string): Promise<JobDefinition>
     module = await import(pathToFileURL(path).href)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
-    const place = placeOf(cause)
+    const place = await placeOf(cause)
     throw new MillraceError('CLI_JOB_BROKEN', {
       message: `${file} does not load: ${cause instanceof Error ? cause.message : String(cause)}${place === undefined ? '' : ` (${place})`}`,
       fix:

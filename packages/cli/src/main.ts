@@ -36,8 +36,8 @@ const context: CliContext = {
 const args = process.argv.slice(2)
 // What a job's own timers throw, and promises of its that nobody awaits, come here. Nothing is known about its state then.
 process.on('uncaughtException', (error) => {
-  reportError(error, context, { debug: args.includes('--debug'), json: args.includes('--json') })
-  process.exit(exitCodes.failed)
+  const options = { debug: args.includes('--debug'), json: args.includes('--json') }
+  reportError(error, context, options).finally(() => process.exit(exitCodes.failed))
 })
 
 process.exitCode = await runCli(args, context)

@@ -1,4 +1,4 @@
-import { type Duration, durationMs } from '@millrace/engine'
+import { suggest } from '@millrace/std'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
 export const defaultBootstrap = '127.0.0.1:9092'
@@ -38,20 +38,23 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   }
 }
 
-/** `500ms`, `10s`, `2min`, `1h`, or a number of milliseconds. */
-export function duration(text: string): number {
-  try {
-    return durationMs((/^\d+$/.test(text) ? Number(text) : text) as Duration, 'The value')
-  } catch {
-    throw new InvalidArgumentError(`'${text}' is not a duration, as in 500ms, 10s or 2min.`)
-  }
-}
-
 /** Collects `key=value` of an option that may be repeated. */
 export function keyValue(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
   const cut = text.indexOf('=')
   if (cut < 1) throw new InvalidArgumentError(`'${text}' is not key=value.`)
   return { ...previous, [text.slice(0, cut).trim()]: text.slice(cut + 1).trim() }
+}
+
+/** One of `known`, collected: for an option that may be repeated. */
+export function repeatedChoice<T extends string>(known: readonly T[]): (text: string, previous?: readonly T[]) => T[] {
+  return (text, previous = []) => {
+    const found = known.find((each) => each === text)
+    if (found !== undefined) return [...previous, found]
+    const meant = suggest(text, known)
+    throw new InvalidArgumentError(
+      `'${text}' is ${meant ? `unknown. Did you mean ${meant}?` : `none of ${known.join(', ')}.`}`,
+    )
+  }
 }
 
 /** Collects the values of an option that may be repeated. */

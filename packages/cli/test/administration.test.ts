@@ -36,6 +36,8 @@ describe('topic alter and config', () => {
     const wrong = await run('topic', 'alter', 'settings', '--config', 'retention.ms=soon')
     expect(wrong.code).toBe(1)
     expect(wrong.err.join('\n')).toContain('[KAFKA_INVALID_CONFIG]')
+    const unknown = await run('topic', 'alter', 'settings', '--delete-config', 'retention.mss')
+    expect(unknown).toMatchObject({ code: 2, err: [expect.any(String), "fix:   Did you mean 'retention.ms'?"] })
   })
 })
 
@@ -57,7 +59,10 @@ describe('group', () => {
     expect(
       (await jsonOf('group', 'list', '--state', 'Empty', '--type', 'classic')).map(({ groupId }) => groupId),
     ).toEqual(['readers'])
+    // Where there is no such offset, the nearest one.
+    expect(await offsetOf('--to', '7')).toEqual([3])
     expect((await run('group', 'list', '--type', 'other')).code).toBe(2)
+    expect((await run('group', 'list', '--state', 'Emtpy')).err.join()).toContain('Did you mean Empty?')
     expect((await run('group', 'reset-offsets', 'readers', '--to', 'whenever')).code).toBe(2)
     expect((await run('group', 'delete-offsets', 'readers', '--topic', 'numbers')).out).toEqual(['numbers-0 deleted'])
     const without = await run('group', 'reset-offsets', 'readers', '--to', 'earliest')
@@ -92,6 +97,13 @@ describe('transaction', () => {
     expect(aborted.out).toEqual(['out-0 aborted'])
     const again = await run('transaction', 'abort', 'out', '0', '--producer-id', `${producerId}`)
     expect(again.err[0]).toContain('CLI_NO_OPEN_TRANSACTION')
+    const nowhere = await run('transaction', 'abort', 'out', '1', '--producer-id', `${producerId}`)
+    expect(nowhere.err[0]).toContain('CLI_NO_SUCH_PARTITION')
+    expect((await run('transaction', 'list', '--state', 'Onging')).err.join()).toContain('Did you mean Ongoing?')
+    const read = async (...options: string[]) =>
+      (await run('consume', 'out', '--from-beginning', '--timeout', '500ms', ...options)).out
+    expect(await read()).toEqual(['x'])
+    expect(await read('--isolation-level', 'read_committed')).toEqual([])
     await producer.close()
     expect((await run('transaction', 'describe', 'nobody')).err[0]).toContain('KAFKA_TRANSACTIONAL_ID_NOT_FOUND')
   })

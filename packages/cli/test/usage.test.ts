@@ -70,6 +70,18 @@ describe('errors', () => {
     expect(err[1]).toMatch(/MillraceError: .*\n +at /)
   })
 
+  test('of the command line have a code too, and come as JSON', async () => {
+    expect((await cli(['topic', 'lst'])).err).toEqual([
+      "error: unknown command 'lst' [CLI_USAGE]",
+      'fix:   Did you mean list?',
+    ])
+    const { code, err } = await cli(['topic', 'list', '--jsno', '--json'])
+    expect(code).toBe(2)
+    expect(err.map((line) => JSON.parse(line))).toEqual([
+      { error: { code: 'CLI_USAGE', message: "unknown option '--jsno'", fix: 'Did you mean --json?' } },
+    ])
+  })
+
   test.each(['nowhere.txt', import.meta.dirname])('a file that cannot be read: %s', async (file) => {
     const { code, err } = await cli(['produce', 'lines', '--file', file])
     expect(code).toBe(1)

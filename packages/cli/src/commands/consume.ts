@@ -1,10 +1,11 @@
-import { KafkaConsumer, type TopicPartition } from '@millrace/kafka'
+import { KafkaConsumer } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
 import { type Command, Option } from 'commander'
-import { withAdmin } from '../admin.ts'
+import { partitionsOfTopic, withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
+import { duration } from '../duration.ts'
 import { usageError } from '../errors.ts'
-import { type BootstrapOptions, duration, wholeNumber, withBootstrap, withExamples } from '../options.ts'
+import { type BootstrapOptions, wholeNumber, withBootstrap, withExamples } from '../options.ts'
 import { json } from '../output.ts'
 import { fieldNames, jsonRecord, parseFormat, type PrintedRecord } from '../record-format.ts'
 
@@ -15,6 +16,7 @@ interface ConsumeOptions extends GlobalOptions, BootstrapOptions {
   readonly offset?: number
   readonly maxMessages?: number
   readonly timeout?: number
+  readonly isolationLevel: 'read_uncommitted' | 'read_committed'
   readonly format: (record: PrintedRecord) => string
 }
 
@@ -38,6 +40,11 @@ export function addConsume(program: Command, context: CliContext): void {
       .option('-n, --max-messages <number>', 'end after that many records', wholeNumber(1))
       .option('--timeout <duration>', 'end when nothing has come for that long, as in 500ms or 10s', duration)
       .addOption(
+        new Option('--isolation-level <level>', 'whether records of transactions wait until they are committed')
+          .choices(['read_uncommitted', 'read_committed'])
+          .default('read_uncommitted'),
+      )
+      .addOption(
         new Option(
           '-F, --format <text>',
           `how to print a record, of ${fieldNames.map((name) => `{${name}}`).join(' ')}`,
@@ -48,11 +55,12 @@ export function addConsume(program: Command, context: CliContext): void {
   ).action(async (topic: string) => {
     const options = command.optsWithGlobals<ConsumeOptions>()
     checkCombination(options)
-    const partitions = await partitionsOf(topic, options)
+    const partitions = await withAdmin(options, (admin) => partitionsOfTopic(admin, topic, options.partition))
     const consumer = new KafkaConsumer({
       bootstrapServers: options.bootstrap,
       clientId: 'millrace-consume',
       autoOffsetReset: options.fromBeginning ? 'earliest' : 'latest',
+      isolationLevel: options.isolationLevel,
       allowAutoCreateTopics: false,
       // Stored by hand below, so that a record that was not printed is not stored as read.
       enableAutoCommit: false,
@@ -87,17 +95,6 @@ function checkCombination({ group, partition, offset }: ConsumeOptions): void {
   if (offset !== undefined && partition === undefined) {
     throw usageError('--offset needs --partition: each partition has its own offsets.', 'Add --partition.')
   }
-}
-
-async function partitionsOf(topic: string, { bootstrap, partition }: ConsumeOptions): Promise<TopicPartition[]> {
-  const [description] = await withAdmin({ bootstrap }, (admin) => admin.describeTopics([topic]))
-  const all = (description?.partitions ?? []).map((each) => ({ topic, partition: each.partition }))
-  if (partition === undefined) return all
-  if (partition < all.length) return [{ topic, partition }]
-  throw new MillraceError('CLI_NO_SUCH_PARTITION', {
-    message: `Topic ${topic} has no partition ${partition}.`,
-    fix: `It has the partitions 0 to ${all.length - 1}.`,
-  })
 }
 
 async function printRecords(consumer: KafkaConsumer, options: ConsumeOptions, context: CliContext): Promise<void> {

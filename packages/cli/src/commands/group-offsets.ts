@@ -119,16 +119,16 @@ async function partitionsOf(
 }
 
 async function offsetsAt(admin: KafkaAdmin, partitions: readonly TopicPartition[], to: Target) {
-  if (typeof to !== 'string' && 'offset' in to) {
-    return partitions.map(({ topic, partition }) => ({ topic, partition, offset: to.offset }))
-  }
-  const at = typeof to === 'string' ? to : to.timestamp
-  const found = await admin.listOffsets(partitions.map(({ topic, partition }) => ({ topic, partition, at })))
-  const ends = await admin.listOffsets(
-    partitions.map(({ topic, partition }) => ({ topic, partition, at: 'latest' as const })),
-  )
-  // After the last record there is none with such a time: the end.
+  const offsetsOf = (at: 'earliest' | 'latest' | number) =>
+    admin.listOffsets(partitions.map(({ topic, partition }) => ({ topic, partition, at })))
+  const isOffset = typeof to !== 'string' && 'offset' in to
+  const found = await offsetsOf(typeof to === 'string' ? to : isOffset ? 'earliest' : to.timestamp)
+  const ends = await offsetsOf('latest')
   return found.map(({ topic, partition, offset }, i) => {
-    return { topic, partition, offset: offset >= 0 ? offset : (ends[i]?.offset ?? 0) }
+    const end = ends[i]?.offset ?? 0
+    // An offset that a partition does not have becomes the nearest that it has.
+    if (isOffset) return { topic, partition, offset: Math.min(Math.max(to.offset, offset), end) }
+    // After the last record there is none with such a time: the end.
+    return { topic, partition, offset: offset >= 0 ? offset : end }
   })
 }

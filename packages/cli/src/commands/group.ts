@@ -1,9 +1,9 @@
 import type { ConsumerGroupDescription, GroupType, KafkaAdmin } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
-import { type BootstrapOptions, repeated, withBootstrap, withExamples } from '../options.ts'
+import { type BootstrapOptions, repeatedChoice, withBootstrap, withExamples } from '../options.ts'
 import { json, table } from '../output.ts'
 import { addDelete, addDeleteOffsets, addResetOffsets } from './group-offsets.ts'
 
@@ -27,8 +27,12 @@ function addList(group: Command, context: CliContext): void {
     group
       .command('list')
       .description('Lists groups by name.')
-      .option('--state <name>', 'only this state, as Stable or Empty; may be repeated', repeated)
-      .option('--type <name>', `only this type: ${GROUP_TYPES.join(', ')}; may be repeated`, groupType),
+      .option('--state <name>', 'only this state, as Stable or Empty; may be repeated', repeatedChoice(GROUP_STATES))
+      .option(
+        '--type <name>',
+        `only this type: ${GROUP_TYPES.join(', ')}; may be repeated`,
+        repeatedChoice(GROUP_TYPES),
+      ),
   ).action(async () => {
     const options = command.optsWithGlobals<GroupOptions & { state?: readonly string[]; type?: readonly GroupType[] }>()
     const { state: states, type: types } = options
@@ -50,11 +54,16 @@ function addList(group: Command, context: CliContext): void {
 
 const GROUP_TYPES: readonly GroupType[] = ['classic', 'consumer', 'share', 'streams']
 
-function groupType(text: string, previous: readonly GroupType[] = []): GroupType[] {
-  const type = GROUP_TYPES.find((known) => known === text)
-  if (type === undefined) throw new InvalidArgumentError(`'${text}' is none of ${GROUP_TYPES.join(', ')}.`)
-  return [...previous, type]
-}
+const GROUP_STATES: readonly string[] = [
+  'PreparingRebalance',
+  'CompletingRebalance',
+  'Assigning',
+  'Reconciling',
+  'Stable',
+  'Empty',
+  'Dead',
+  'NotReady',
+]
 
 function addDescribe(group: Command, context: CliContext): void {
   const command = withBootstrap(

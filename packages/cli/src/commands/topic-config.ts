@@ -1,4 +1,5 @@
-import type { ConfigChange } from '@millrace/kafka'
+import type { ConfigChange, KafkaAdmin } from '@millrace/kafka'
+import { suggest } from '@millrace/std'
 import type { Command } from 'commander'
 import { withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
@@ -38,6 +39,7 @@ export function addAlter(topic: Command, context: CliContext): void {
     }
     await withAdmin(options, async (admin) => {
       for (const name of names) {
+        if (deleteConfig.length > 0) await checkKnown(admin, name, deleteConfig)
         if (changes.length > 0) await admin.incrementalAlterConfigs({ type: 'topic', name }, changes)
         if (partitions !== undefined) await admin.createPartitions([{ topic: name, count: partitions }])
         context.print(options.json ? json({ topic: name, altered: true }) : `${name} altered`)
@@ -48,6 +50,19 @@ export function addAlter(topic: Command, context: CliContext): void {
     'millrace topic alter lines --partitions 6',
     'millrace topic alter users --config cleanup.policy=compact --delete-config retention.ms',
   ])
+}
+
+/** A broker deletes what it does not know without a word. */
+async function checkKnown(admin: KafkaAdmin, topic: string, keys: readonly string[]): Promise<void> {
+  const known = (await admin.describeConfigs({ type: 'topic', name: topic })).map(({ name }) => name)
+  for (const key of keys) {
+    if (known.includes(key)) continue
+    const meant = suggest(key, known)
+    throw usageError(
+      `There is no topic property '${key}'.`,
+      meant ? `Did you mean '${meant}'?` : `millrace topic config ${topic} --all shows all that there are.`,
+    )
+  }
 }
 
 /** `millrace topic config`: what is set, and where it comes from. */

@@ -1,9 +1,17 @@
 import type { HangingTransaction, KafkaAdmin, TopicPartition, TransactionDescription } from '@millrace/kafka'
 import { MillraceError } from '@millrace/std'
 import type { Command } from 'commander'
-import { withAdmin } from '../admin.ts'
+import { partitionsOfTopic, withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
-import { type BootstrapOptions, duration, repeated, wholeNumber, withBootstrap, withExamples } from '../options.ts'
+import {
+  type BootstrapOptions,
+  duration,
+  repeated,
+  repeatedChoice,
+  wholeNumber,
+  withBootstrap,
+  withExamples,
+} from '../options.ts'
 import { json, table } from '../output.ts'
 
 type CommonOptions = GlobalOptions & BootstrapOptions
@@ -25,7 +33,11 @@ function addList(transaction: Command, context: CliContext): void {
     transaction
       .command('list')
       .description('Lists transactional ids with their state.')
-      .option('--state <name>', 'only this state, as Ongoing or CompleteCommit; may be repeated', repeated)
+      .option(
+        '--state <name>',
+        'only this state, as Ongoing or CompleteCommit; may be repeated',
+        repeatedChoice(TRANSACTION_STATES),
+      )
       .option('--longer-than <duration>', 'only transactions that have been going on for longer, as 10min', duration),
   ).action(async () => {
     const options = command.optsWithGlobals<CommonOptions & { state?: readonly string[]; longerThan?: number }>()
@@ -43,6 +55,17 @@ function addList(transaction: Command, context: CliContext): void {
   })
   withExamples(command, ['millrace transaction list', 'millrace transaction list --state Ongoing --longer-than 10min'])
 }
+
+const TRANSACTION_STATES: readonly string[] = [
+  'Empty',
+  'Ongoing',
+  'PrepareCommit',
+  'PrepareAbort',
+  'CompleteCommit',
+  'CompleteAbort',
+  'Dead',
+  'PrepareEpochFence',
+]
 
 function addDescribe(transaction: Command, context: CliContext): void {
   const command = withBootstrap(
@@ -88,6 +111,7 @@ function addAbort(transaction: Command, context: CliContext): void {
 }
 
 async function openTransaction(admin: KafkaAdmin, at: TopicPartition, producerId: number): Promise<HangingTransaction> {
+  await partitionsOfTopic(admin, at.topic, at.partition)
   const producers = await admin.describeProducers([at])
   const found = producers.find(
     (each) => each.producerId === producerId && each.currentTransactionStartOffset !== undefined,
