@@ -85,7 +85,7 @@ function cleanedByKafka(topic: string): number {
 /** Batches, records and aborted transactions below an offset; when tombstones may go depends on the time of the round. */
 function contents(partition: string, to: number): unknown[] {
   return [...dumpLog(hostSystem.fileSystem, partition, { records: true, index: true, to })].flatMap(
-    (entry: DumpEntry) => {
+    (entry: DumpEntry): unknown[] => {
       switch (entry.kind) {
         case 'batch': {
           const { position: _position, size: _size, ...batch } = entry
