@@ -4,8 +4,8 @@ import { exitCodes, exitCodeTexts } from '../../packages/cli/src/errors.ts'
 import { createProgram } from '../../packages/cli/src/program.ts'
 
 /** The page on the command line: the help of every verb. */
-export function commandPage(): string {
-  const program = createProgram({
+export async function commandPage(): Promise<string> {
+  const program = await createProgram({
     system: hostSystem,
     stdin: (async function* () {})(),
     print: () => {},

@@ -13,15 +13,15 @@ import { generatedPages } from './pages.ts'
 const root = join(import.meta.dirname, '../..')
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
 
-const problems = [...checkGenerated(values.write), ...checkBlocks()]
+const problems = [...(await checkGenerated(values.write)), ...checkBlocks()]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1
 
-function checkGenerated(write: boolean): string[] {
+async function checkGenerated(write: boolean): Promise<string[]> {
   const stale: string[] = []
   for (const [page, generate] of Object.entries(generatedPages)) {
     const path = join(root, page)
-    const content = generate(root)
+    const content = await generate(root)
     if (write) writeFileSync(path, content)
     else if (!existsSync(path) || readFileSync(path, 'utf8') !== content) {
       stale.push(`${page} is not what the sources say now: run npm run docs`)

@@ -11,7 +11,7 @@ import { ERROR_TABLE } from '../../packages/kafka/src/errors/codes.ts'
 import { errorPage, errorSites } from './error-codes.ts'
 
 /** Pages that are made from the sources: their path, and how. */
-export const generatedPages: Readonly<Record<string, (root: string) => string>> = {
+export const generatedPages: Readonly<Record<string, (root: string) => string | Promise<string>>> = {
   'docs/errors.md': errors,
   'docs/broker-configuration.md': brokerConfiguration,
   'docs/protocol.md': protocol,

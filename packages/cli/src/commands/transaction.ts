@@ -3,9 +3,9 @@ import { MillraceError } from '@millrace/std'
 import type { Command } from 'commander'
 import { partitionsOfTopic, withAdmin } from '../admin.ts'
 import type { CliContext, GlobalOptions } from '../context.ts'
+import { duration } from '../duration.ts'
 import {
   type BootstrapOptions,
-  duration,
   repeated,
   repeatedChoice,
   wholeNumber,
