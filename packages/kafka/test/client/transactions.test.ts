@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RequestOf } from '../../src/codec/schema.ts'
-import { isAbortable, isFatal, KafkaProducer, type KafkaProducerOptions } from '../../src/client/index.ts'
+import { isAbortable, isFatal, KafkaProducer } from '../../src/client/index.ts'
 import {
   nextState,
   TRANSACTION_STATES,
@@ -19,30 +19,9 @@ import {
 } from '../../src/definitions/index.ts'
 import { ErrorCode } from '../../src/errors/index.ts'
 import { baseSequence, isTransactional, producerEpoch } from '../../src/records/index.ts'
-import { type Fate, FakeCluster } from './support/fake-cluster.ts'
+import type { Fate } from './support/fake-cluster.ts'
 import { FakeTransactions } from './support/fake-transactions.ts'
-import { VirtualSystem } from './support/virtual-system.ts'
-
-const GROUP = { groupId: 'g', memberId: 'm', generationId: 3, groupInstanceId: null }
-
-async function setUp(version: 1 | 2 = 2, options: Partial<KafkaProducerOptions> = {}, { seed = 1, brokers = 1 } = {}) {
-  const system = new VirtualSystem(seed)
-  const cluster = await FakeCluster.start(system, brokers)
-  const logs = cluster.createTopic('t', 3)
-  const transactions = new FakeTransactions(cluster, version)
-  const { bootstrapServers } = cluster
-  const newProducer = (more: Partial<KafkaProducerOptions> = {}) =>
-    new KafkaProducer({ bootstrapServers, system, transactionalId: 'tx', lingerMs: 0, ...options, ...more })
-  const producer = newProducer()
-  return { system, cluster, logs, transactions, producer, newProducer, bootstrapServers }
-}
-
-/** Sends whose failure the commit reports. */
-function send(producer: KafkaProducer, ...values: string[]): void {
-  values.forEach((value, i) => {
-    producer.send({ topic: 't', partition: i % 3, value }).catch(() => {})
-  })
-}
+import { GROUP, send, setUp } from './support/transactional-producer.ts'
 
 describe('TRANSACTION_STATES', () => {
   it('allows exactly the steps in the table', () => {

@@ -234,10 +234,8 @@ export class KafkaProducer {
   }
 
   async #end(): Promise<void> {
-    const transactions = this.#transactions
-    if (transactions?.state === 'open' || transactions?.state === 'failed') {
-      await transactions.abort(this.#callOptions({})).catch(() => {})
-    } else await this.flush()
+    if (this.#transactions) await this.#transactions.finish(this.#callOptions({}))
+    else await this.flush()
   }
 
   #add(send: Send): void {

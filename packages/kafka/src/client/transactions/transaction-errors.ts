@@ -45,13 +45,15 @@ const NEEDS_NEW_EPOCH: ReadonlySet<number> = new Set([
 ])
 
 /**
- * `source` matters for one code: from a partition's leader, INVALID_PRODUCER_EPOCH may only mean that it has seen more
- * than this producer (then the coordinator says whether it is fenced); from the coordinator, it is fenced.
+ * `source` matters for two codes. From a partition's leader, INVALID_PRODUCER_EPOCH may only mean that it has seen more
+ * than this producer (then the coordinator says whether it is fenced), and INVALID_TXN_STATE that the partition is not in the
+ * transaction (brokers before KIP-890 say it so). From the coordinator both are final.
  */
 export function judge(error: unknown, source: 'leader' | 'coordinator'): TransactionVerdict {
   if (!(error instanceof KafkaError)) return isRetriable(error) ? 'retry' : 'abortable'
   const { kafkaCode } = error
   if (kafkaCode === ErrorCode.INVALID_PRODUCER_EPOCH) return source === 'leader' ? 'abortableWithNewEpoch' : 'fatal'
+  if (kafkaCode === ErrorCode.INVALID_TXN_STATE && source === 'leader') return 'abortable'
   if (FATAL.has(kafkaCode)) return 'fatal'
   if (NEEDS_NEW_EPOCH.has(kafkaCode)) return 'abortableWithNewEpoch'
   return error.retriable ? 'retry' : 'abortable'

@@ -1,12 +1,11 @@
-import { sleep } from '@millrace/std'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { ClientTimeoutError } from '../cluster/errors.ts'
-import { timedOut } from '../cluster/waiting.ts'
+import { ClientClosedError, ClientTimeoutError } from '../cluster/errors.ts'
 import type { CommittedOffset, ConsumerGroupMetadata } from '../group/group-coordinator.ts'
 import type { Numbering } from '../producer/numbering.ts'
 import type { PartitionQueue } from '../producer/partition-queue.ts'
 import type { ProducerBatch, ProducerIdentity } from '../producer/producer-batch.ts'
+import { EndingCalls, within } from './ending-calls.ts'
 import { PartitionAnnouncer } from './partition-announcer.ts'
 import type { PreparedTransaction } from './prepared-transaction.ts'
 import { abortableError, fatalError, judge, outOfTurn } from './transaction-errors.ts'
@@ -51,6 +50,7 @@ export class TransactionManager implements Numbering {
   #isBegun = false
   /** The numbers that follow would leave a gap. */
   #needsNewEpoch = false
+  readonly #calls = new EndingCalls()
 
   constructor(options: {
     cluster: Cluster
@@ -134,9 +134,37 @@ export class TransactionManager implements Numbering {
   /** Undefined when the transaction holds nothing: then it is over. */
   async prepare(options: TransactionCallOptions): Promise<PreparedTransaction | undefined> {
     this.#require('prepareTransaction()', 'open', 'preparing')
+    return this.#calls.run('prepare', () => this.#prepare(options))
+  }
+
+  async commit(options: TransactionCallOptions): Promise<void> {
+    this.#require('commitTransaction()', 'open', 'prepared', 'committing')
+    return this.#calls.run('commit', () => this.#commit(options))
+  }
+
+  async abort(options: TransactionCallOptions): Promise<void> {
+    this.#require('abortTransaction()', 'open', 'preparing', 'prepared', 'failed', 'aborting')
+    return this.#calls.run('abort', () => this.#abort(options))
+  }
+
+  /** Lets a commit that runs come to its end, and aborts what is neither committed nor prepared. Does not throw. */
+  async finish(options: TransactionCallOptions): Promise<void> {
+    await this.#calls.settled('commit')
+    switch (this.#state) {
+      case 'open':
+      case 'failed':
+      case 'preparing':
+      case 'aborting':
+        return this.abort(options).catch(() => {})
+      default:
+        return this.#writer.flush()
+    }
+  }
+
+  async #prepare(options: TransactionCallOptions): Promise<PreparedTransaction | undefined> {
     if (this.#state !== 'preparing') this.#to('preparing')
     await this.#flushed('Preparing a transaction', options)
-    if (this.#state !== 'preparing') throw this.#error
+    if (this.#state !== 'preparing') throw this.#error ?? this.#aborted()
     if (this.#isEmpty) {
       this.#finish()
       return undefined
@@ -146,8 +174,7 @@ export class TransactionManager implements Numbering {
     return { transactionalId: this.transactionalId, producerId, producerEpoch, transactionVersion: this.#version }
   }
 
-  async commit(options: TransactionCallOptions): Promise<void> {
-    this.#require('commitTransaction()', 'open', 'prepared', 'committing')
+  async #commit(options: TransactionCallOptions): Promise<void> {
     if (this.#state !== 'committing') this.#to('committing')
     await this.#flushed('Committing a transaction', options)
     // What is written last may be what fails.
@@ -155,11 +182,9 @@ export class TransactionManager implements Numbering {
     await this.#end('commit', options)
   }
 
-  async abort(options: TransactionCallOptions): Promise<void> {
-    this.#require('abortTransaction()', 'open', 'preparing', 'prepared', 'failed', 'aborting')
+  async #abort(options: TransactionCallOptions): Promise<void> {
     if (this.#state !== 'aborting') this.#to('aborting')
-    const { transactionalId } = this
-    this.#writer.giveUp(abortableError(transactionalId, new Error('it is being aborted')))
+    this.#writer.giveUp(this.#aborted())
     // What is on its way must be decided first: a marker that overtakes it would leave it for the next transaction.
     await this.#flushed('Aborting a transaction', options)
     await this.#end('abort', options)
@@ -203,18 +228,25 @@ export class TransactionManager implements Numbering {
   }
 
   async #end(decision: 'commit' | 'abort', options: TransactionCallOptions): Promise<void> {
+    let isEnded = this.#isEmpty
     try {
-      if (!this.#isEmpty) {
+      if (!isEnded) {
         const next = await this.#requests.end(this.#currentIdentity(), decision, this.#version, options)
         // What follows may have to be repeated; this is over.
+        isEnded = true
         this.#hasOffsets = false
         this.#partitions.clear()
         if (this.#version === 2) this.#setIdentity(next)
       }
       await this.#raiseEpochIfNeeded(options)
     } catch (error) {
-      if (error instanceof ClientTimeoutError || options.signal?.aborted) throw error
-      if (decision === 'commit') throw this.#fail(error, 'coordinator')
+      if (leavesOpen(error) || options.signal?.aborted) throw error
+      if (decision === 'commit') {
+        if (!isEnded) throw this.#fail(error, 'coordinator')
+        // It is committed: that nothing can follow, the next call tells.
+        this.#failFatally(error)
+        return
+      }
       if (judge(error, 'coordinator') === 'fatal' && !this.#neverBegan(error)) throw this.#failFatally(error)
       // The coordinator knows nothing that could be aborted: the new epoch is all that is needed.
       this.#needsNewEpoch = true
@@ -222,7 +254,7 @@ export class TransactionManager implements Numbering {
       this.#hasOffsets = false
       this.#partitions.clear()
       await this.#raiseEpochIfNeeded(options).catch((failure) => {
-        throw failure instanceof ClientTimeoutError ? failure : this.#failFatally(failure)
+        throw leavesOpen(failure) ? failure : this.#failFatally(failure)
       })
     }
     this.#finish()
@@ -261,25 +293,12 @@ export class TransactionManager implements Numbering {
   }
 
   /** Waits until nothing is on its way. */
-  async #flushed(what: string, options: TransactionCallOptions): Promise<void> {
-    const { timers } = this.#cluster.options.system
-    const done = new AbortController()
-    const flush = async () => {
+  #flushed(what: string, options: TransactionCallOptions): Promise<void> {
+    return within(this.#cluster.options.system.timers, what, options, async () => {
       await this.#writer.flush()
       await this.#announcer.settled()
       await Promise.allSettled(this.#offsetCommits)
-    }
-    const late = sleep(timers, options.timeoutMs, done.signal).then(
-      () => {
-        throw timedOut(what, options.timeoutMs)
-      },
-      () => {},
-    )
-    try {
-      await Promise.race([flush(), late])
-    } finally {
-      done.abort()
-    }
+    })
   }
 
   /** The transaction or the producer is done for; returns what to throw. */
@@ -302,6 +321,10 @@ export class TransactionManager implements Numbering {
     return this.#error
   }
 
+  #aborted(): Error {
+    return abortableError(this.transactionalId, new Error('it is being aborted'))
+  }
+
   #setIdentity({ producerId, producerEpoch }: ProducerIdentity): void {
     this.#identity = { producerId, producerEpoch, transactional: true }
   }
@@ -322,4 +345,9 @@ export class TransactionManager implements Numbering {
   #to(state: TransactionState): void {
     this.#state = nextState(this.#state, state)
   }
+}
+
+/** Nobody knows whether the coordinator has done it: it has to be asked again. */
+function leavesOpen(error: unknown): boolean {
+  return error instanceof ClientTimeoutError || error instanceof ClientClosedError
 }
