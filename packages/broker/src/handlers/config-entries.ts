@@ -55,6 +55,30 @@ export function describeTopicConfigs(overrides: ConfigTexts, server: ServerConfi
   })
 }
 
+/** What the broker was started with outside of its properties: where it listens, where its data are. */
+export interface BrokerPlace {
+  readonly host: string
+  readonly port: number
+  /** The data folder's absolute path. */
+  readonly folder: string
+}
+
+/** Properties that Apache Kafka has for where a broker is; a list in each, of one here. */
+export function describePlace({ host, port, folder }: BrokerPlace): ConfigEntry[] {
+  const texts = { listeners: `PLAINTEXT://${host}:${port}`, 'log.dirs': folder }
+  const docs = { listeners: 'Where the broker listens.', 'log.dirs': 'Where the topics are kept.' }
+  return (Object.keys(texts) as (keyof typeof texts)[]).map((name) => ({
+    name,
+    value: texts[name],
+    readOnly: true,
+    configSource: configSources.staticBroker,
+    isSensitive: false,
+    synonyms: [{ name, value: texts[name], source: configSources.staticBroker }],
+    configType: configTypes.list,
+    documentation: docs[name],
+  }))
+}
+
 /** All properties of this broker, and what else was set for it. */
 export function describeBrokerConfigs(server: ServerConfig): ConfigEntry[] {
   const own = serverKeyNames.map((name) => {

@@ -6,6 +6,7 @@
 import { DescribeConfigs, type DescribeConfigsRequest, ErrorCode } from '@millrace/kafka'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { MetadataManager } from '../metadata/metadata-manager.ts'
+import type { Brokers } from '../metadata/brokers.ts'
 import { resourceTypes } from '../metadata/resource-configs.ts'
 import type { TopicCatalog } from '../metadata/topic-catalog.ts'
 import { type CommandError, refusal } from '../metadata/topic-commands.ts'
@@ -18,8 +19,10 @@ import {
   describeClusterConfigs,
   describeGroupConfigs,
   describeLoggers,
+  describePlace,
   describeTopicConfigs,
 } from './config-entries.ts'
+import type { LogDirectory } from './describe-log-dirs.ts'
 import type { HandlerRegistry } from './registry.ts'
 
 type Resource = DescribeConfigsRequest['resources'][number]
@@ -29,10 +32,12 @@ export interface DescribeConfigsOptions {
   readonly metadata: MetadataManager
   readonly server: ServerConfig
   readonly loggers: BrokerLoggers
+  readonly brokers: Brokers
+  readonly logDirectory: LogDirectory
 }
 
 export function registerDescribeConfigs(registry: HandlerRegistry, options: DescribeConfigsOptions): void {
-  const { topics, metadata, server, loggers } = options
+  const { topics, metadata, server, loggers, brokers, logDirectory } = options
 
   registry.registerSimple({
     api: DescribeConfigs,
@@ -74,7 +79,12 @@ export function registerDescribeConfigs(registry: HandlerRegistry, options: Desc
       }
       case resourceTypes.broker:
         if (name === '') return describeClusterConfigs(server)
-        return brokerProblem(name, `expected ${nodeId} or empty string,`, nodeId) ?? describeBrokerConfigs(server)
+        return (
+          brokerProblem(name, `expected ${nodeId} or empty string,`, nodeId) ?? [
+            ...describeBrokerConfigs(server),
+            ...placeOf(nodeId),
+          ]
+        )
       case resourceTypes.brokerLogger:
         if (name === '') return refusal(ErrorCode.INVALID_REQUEST, 'Broker id must not be empty')
         return brokerProblem(name, `expected ${nodeId}`, nodeId) ?? describeLoggers(loggers.all())
@@ -89,6 +99,11 @@ export function registerDescribeConfigs(registry: HandlerRegistry, options: Desc
       default:
         return refusal(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
     }
+  }
+
+  function placeOf(nodeId: number): ConfigEntry[] {
+    const address = brokers.addressOf(nodeId)
+    return address ? describePlace({ ...address, folder: logDirectory.path }) : []
   }
 
   function brokerProblem(name: string, expected: string, nodeId: number): CommandError | undefined {

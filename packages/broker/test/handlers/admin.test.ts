@@ -185,6 +185,22 @@ describe('descriptions', () => {
     expect(results[0]?.configs).toHaveLength(2)
   })
 
+  test('of a broker tell where it listens and where its data are', async () => {
+    const { results } = await client.call(DescribeConfigs, 4, {
+      resources: [{ resourceType: 4, resourceName: '1', configurationKeys: ['listeners', 'log.dirs'] }],
+    })
+    expect(results[0]?.configs).toMatchObject([
+      {
+        name: 'listeners',
+        value: `PLAINTEXT://127.0.0.1:${broker.port}`,
+        configSource: 4,
+        readOnly: true,
+        configType: 7,
+      },
+      { name: 'log.dirs', configSource: 4, readOnly: true, configType: 7 },
+    ])
+  })
+
   test('of the cluster name its one broker', async () => {
     const described = await client.call(DescribeCluster, 2, { includeClusterAuthorizedOperations: true })
     expect(described).toMatchObject({ clusterId: broker.clusterId, controllerId: 1 })

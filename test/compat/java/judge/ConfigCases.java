@@ -87,7 +87,7 @@ final class ConfigCases {
                 ConfigResource all = new ConfigResource(ConfigResource.Type.BROKER, "");
                 Config config = admin.describeConfigs(List.of(one)).all().get().get(one);
                 for (String name : List.of("num.partitions", "log.retention.ms", "log.segment.bytes", "offsets.topic.num.partitions", "group.max.session.timeout.ms",
-                        "transaction.max.timeout.ms", "node.id", "listeners", "auto.create.topics.enable", "message.max.bytes")) {
+                        "transaction.max.timeout.ms", "node.id", "auto.create.topics.enable", "message.max.bytes")) {
                     check(config.get(name) != null, name + " is described");
                 }
                 check(config.get("node.id").isReadOnly(), "node.id is read-only");
@@ -102,6 +102,17 @@ final class ConfigCases {
                 alter(admin, all, "log.cleaner.backoff.ms", null, AlterConfigOp.OpType.DELETE);
                 until("Kafka's default", Duration.ofSeconds(10), () -> value(admin, one, "log.cleaner.backoff.ms").equals("15000"));
                 fails(() -> alter(admin, one, "node.id", "5", AlterConfigOp.OpType.SET), InvalidRequestException.class, InvalidConfigurationException.class);
+            }
+        });
+        judge.test("configs: a broker tells where it listens and where its data are", () -> {
+            try (Admin admin = clients.admin()) {
+                ConfigResource one = new ConfigResource(ConfigResource.Type.BROKER, admin.describeCluster().nodes().get().iterator().next().idString());
+                Config config = admin.describeConfigs(List.of(one)).all().get().get(one);
+                for (String name : List.of("listeners", "log.dirs")) {
+                    check(config.get(name) != null, name + " is described");
+                    equal(config.get(name).source(), ConfigEntry.ConfigSource.STATIC_BROKER_CONFIG, "source of " + name);
+                }
+                check(config.get("listeners").value().contains(":" + judge.bootstrap.split(":")[1]), "the port: " + config.get("listeners").value());
             }
         });
         judge.test("configs: a broker's default that topics inherit, at once", () -> {
