@@ -312,7 +312,7 @@ export class LogCore implements FlushHost, AppendHost, TrimHost, ViewHost {
     return this.metrics.appendedBytes
   }
 
-  /** For {@link LogFlusher}. */
+  /** For {@link LogFlusher} and {@link LogTrimmer}. */
   encodeProducers(): Uint8Array {
     return encodeProducerSnapshot(this.producers)
   }

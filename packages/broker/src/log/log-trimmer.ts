@@ -1,16 +1,18 @@
 import { lastOffset } from '@millrace/kafka'
 import { transactionIndexOf } from './aborted-transactions.ts'
+import { writeFile } from './durable-file.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogState } from './log-core.ts'
 import type { LogEventListener, LogMetrics } from './log-event.ts'
-import { LogSuffix } from './log-files.ts'
+import { LogSuffix, segmentFile } from './log-files.ts'
 import type { ProducerState } from './producer-state.ts'
 import { replayProducers } from './producer-replay.ts'
 import { type DeletionScope, segmentsToDelete } from './retention.ts'
 import type { Segment, SegmentHome } from './segment.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
+import { isOutOfRoom } from './storage-error.ts'
 
 /** What the trimmer asks of its log. */
 export interface TrimHost {
@@ -19,6 +21,8 @@ export interface TrimHost {
   readonly highWatermark: number
   /** Closes the active segment and starts the next one. */
   roll(): void
+  /** The producers as of the end, as a snapshot file has them. */
+  encodeProducers(): Uint8Array
   /** Batches are no longer where they were. */
   batchesMoved(): void
   /** What is on disk and what is in memory no longer agree. */
@@ -66,7 +70,7 @@ export class LogTrimmer {
     const { logStartOffset } = this
     const plan = segmentsToDelete(this.#segments, config, scope, { now, logStartOffset, highWatermark })
     if (plan.length === 0) return 0
-    if (plan.length === this.#segments.length) this.#host.roll()
+    if (plan.length === this.#segments.length) this.#begin()
     for (const reason of plan) {
       const segment = this.#segments.removeFirst()
       this.moveStartTo(this.#segments.first.baseOffset)
@@ -75,6 +79,19 @@ export class LogTrimmer {
       this.#report({ kind: 'segment-deleted', file: segment.file.path, reason })
     }
     return plan.length
+  }
+
+  /** Starts a segment before all others go, and what is known of the producers with them. */
+  #begin(): void {
+    this.#host.roll()
+    const { fileSystem, folder } = this.#home
+    const snapshot = segmentFile(folder, this.#segments.active.baseOffset, LogSuffix.snapshot)
+    try {
+      writeFile(fileSystem, snapshot, this.#host.encodeProducers())
+    } catch (cause) {
+      // The next flush tries again; there will be room.
+      if (!isOutOfRoom(cause)) throw cause
+    }
   }
 
   /** The start of the log never goes back. */

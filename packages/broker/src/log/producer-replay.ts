@@ -50,13 +50,17 @@ export function replayProducers(options: ReplayOptions): void {
   }
 }
 
-/** Fills the producers from the newest sound snapshot, and answers its offset. */
-function loadSnapshot({ home, producers, snapshots, upTo }: ReplayOptions): number | undefined {
+/**
+ * Fills the producers from the newest sound snapshot, and answers its offset. One from before the first segment is worse than
+ * none: what came between is gone, so transactions may have ended, and sequence numbers gone on.
+ */
+function loadSnapshot({ home, producers, segments, snapshots, upTo }: ReplayOptions): number | undefined {
   const fs = home.fileSystem
+  const first = segments[0]?.baseOffset ?? upTo
   for (const offset of [...snapshots].sort((a, b) => b - a)) {
     if (offset > upTo) continue
     const path = segmentFile(home.folder, offset, LogSuffix.snapshot)
-    if (fs.stat(path) && decodeProducerSnapshot(fs.readFile(path), producers)) return offset
+    if (offset >= first && fs.stat(path) && decodeProducerSnapshot(fs.readFile(path), producers)) return offset
     snapshots.delete(offset)
     fs.remove(path)
   }

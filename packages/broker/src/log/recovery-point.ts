@@ -75,7 +75,7 @@ export class RecoveryPoint {
   takeSealed(): readonly SealedSegment[] {
     const sealed = this.#sealed
     this.#sealed = []
-    return sealed
+    return sealed.sort((a, b) => a.nextBase - b.nextBase)
   }
 
   /** The log was cut off at `endOffset`. */
@@ -86,14 +86,19 @@ export class RecoveryPoint {
     this.#place = { base: active.baseOffset, position }
   }
 
-  /** Syncs a closed segment and writes what goes with it. Must be done before the next segment is synced. */
+  /**
+   * Syncs a closed segment and writes what goes with it; of one that retention has taken away at once, what was known of the
+   * producers. Must be done before the next segment is synced.
+   */
   async close(entry: SealedSegment): Promise<void> {
     const { segment } = entry
-    if (segment.removed) return
-    if (segment.file.unsynced) await segment.file.sync()
-    if (segment.removed) return
+    if (!segment.removed && segment.file.unsynced) await segment.file.sync()
+    if (this.#isOneBehind(entry.nextBase)) {
+      this.#sealed.push(entry)
+      return
+    }
     try {
-      segment.writeIndexes()
+      if (!segment.removed) segment.writeIndexes()
       writeFile(this.#fs, this.#snapshotFile(entry.nextBase), entry.snapshot)
       entry.isWritten = true
     } catch (cause) {
@@ -105,20 +110,19 @@ export class RecoveryPoint {
 
   /** Moves to the end of a segment that was closed, when its indexes and the snapshot are on the device. */
   async advancePast(entry: SealedSegment): Promise<void> {
-    if (entry.segment.removed || !entry.isWritten) return
-    await entry.segment.syncIndexes()
-    if (entry.segment.removed) return
+    const { segment } = entry
+    if (!entry.isWritten) return
+    if (!segment.removed) await segment.syncIndexes()
     const path = this.#snapshotFile(entry.nextBase)
     if (this.#fs.stat(path)) await syncFile(this.#fs, path)
-    if (entry.segment.removed) return
-    entry.segment.releaseIndexes()
+    if (!segment.removed) segment.releaseIndexes()
     this.#moveTo(entry.nextBase, { base: entry.nextBase, position: 0 })
   }
 
   /** Moves to a place within a segment, up to which its batches are on the device. */
   async advanceInto({ endOffset, position, segment, snapshot }: SyncedPlace): Promise<void> {
     const place = { base: segment.baseOffset, position }
-    if (segment.removed || endOffset <= this.offset) return
+    if (segment.removed || endOffset <= this.offset || this.#isOneBehind(endOffset)) return
     const path = this.#snapshotFile(endOffset)
     try {
       segment.writeIndexes()
@@ -134,6 +138,11 @@ export class RecoveryPoint {
     await syncFile(this.#fs, path)
     await this.#fs.syncDirectory(this.#folder)
     if (!segment.removed) this.#moveTo(endOffset, place)
+  }
+
+  /** Does a segment before `offset` still wait for room for its indexes? The recovery point must not pass it. */
+  #isOneBehind(offset: number): boolean {
+    return this.#sealed.some(({ nextBase }) => nextBase < offset)
   }
 
   #moveTo(offset: number, place: { readonly base: number; readonly position: number }): void {

@@ -290,8 +290,14 @@ export class Segment {
     return this.#indexes.files()
   }
 
-  syncIndexes(): Promise<void> {
-    return this.#indexes.sync()
+  /** Brings the index files to the device. */
+  async syncIndexes(): Promise<void> {
+    try {
+      await this.#indexes.sync()
+    } catch (cause) {
+      // Deleted meanwhile, it has no more files.
+      if (!this.removed) throw cause
+    }
   }
 
   /** Gives back the memory of the indexes of a segment whose index files are written. */

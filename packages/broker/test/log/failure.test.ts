@@ -56,6 +56,18 @@ describe('a full disk', () => {
     )
   })
 
+  test('for the indexes of one segment: the recovery point does not pass it for those that come later', async () => {
+    const { clock, disk, log } = await openOnDisk({ segmentBytes: 500, indexIntervalBytes: 100, flush: 'none' })
+    for (let i = 0; i < 7; i++) log.append(makeBatch({ bytes: 120 }), leader)
+    expect([...log.segments].map(({ baseOffset }) => baseOffset)).toEqual([0, 2, 4, 6])
+    disk.failNext('write', { code: 'ENOSPC' })
+    await clock.settle()
+    expect([log.state, log.recoveryPoint]).toEqual(['online', 0])
+    await log.flush()
+    await clock.settle()
+    expect(log.recoveryPoint).toBe(6)
+  })
+
   test('does not keep a compacted partition from being deleted, which gives its room back', async () => {
     const { clock, disk, log, logs } = await openOnDisk({
       cleanupPolicy: ['compact'],
