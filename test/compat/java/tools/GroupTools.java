@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.Map;
 import judge.Clients;
 import judge.Judge;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 
 /** kafka-consumer-groups, kafka-groups, kafka-transactions. */
 final class GroupTools extends Tools {
@@ -78,6 +80,35 @@ final class GroupTools extends Tools {
                 tool("TransactionsCommand", "abort", "--topic", topic, "--partition", 0, "--start-offset", 0);
                 until("the record behind", Duration.ofSeconds(10), () -> clients.read(topic, "read_committed").equals(List.of("behind")));
             }
+        });
+        judge.test("kafka-transactions: finds a hanging transaction and aborts it", () -> {
+            String topic = clients.topic("hanging", 1);
+            TopicPartition partition = new TopicPartition(topic, 0);
+            String id = judge.fresh("id");
+            String node = tool("TopicCommand", "--describe", "--topic", topic).replaceAll("(?s).*Leader: (\\d+).*", "$1");
+            String check = "transaction.partition.verification.enable";
+            // Without this check, which is Kafka's default, a broker takes such a record (KIP-890).
+            tool("kafka.admin.ConfigCommand", "--entity-type", "brokers", "--entity-name", node, "--alter", "--add-config", check + "=false");
+            try (KafkaProducer<String, String> producer = clients.producer("transactional.id", id); Admin admin = clients.admin()) {
+                producer.initTransactions();
+                var producing = admin.describeTransactions(List.of(id)).all().get().get(id);
+                until("the check is off", Duration.ofSeconds(20), () -> {
+                    try {
+                        HangingTransaction.write(judge.bootstrap, id, partition, producing.producerId(), (short) producing.producerEpoch());
+                        return true;
+                    } catch (InvalidTxnStateException stillOn) {
+                        return false;
+                    }
+                });
+            } finally {
+                tool("kafka.admin.ConfigCommand", "--entity-type", "brokers", "--entity-name", node, "--alter", "--delete-config", check);
+            }
+            clients.fill(topic, 0, List.of("behind"));
+            Judge.equal(clients.read(topic, "read_committed"), List.of(), "before");
+            // The tool counts in minutes, and takes what is older than none for hanging when the coordinator does not know it.
+            has(tool("TransactionsCommand", "find-hanging", "--broker-id", node, "--topic", topic, "--max-transaction-timeout", 0), topic + "\\s+0\\s+\\d+");
+            tool("TransactionsCommand", "abort", "--topic", topic, "--partition", 0, "--start-offset", 0);
+            until("the record behind", Duration.ofSeconds(10), () -> clients.read(topic, "read_committed").equals(List.of("behind")));
         });
         judge.test("kafka-transactions: force-terminate", () -> {
             String topic = clients.topic("terminate", 1);
