@@ -46,6 +46,21 @@ export class AdminContext {
     return retry({ ...settings, retriable: (error) => isRetriable(error) && !isMissingTopic(error) }, attempt)
   }
 
+  /** One after the other. The first failure is thrown when all had their turn. */
+  async forEach<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+    const results: R[] = []
+    const failures: unknown[] = []
+    for (const item of items) {
+      try {
+        results.push(await act(item))
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+    return results
+  }
+
   /** Sends to whichever broker answers. An error of the whole answer is thrown. */
   async toAny<A extends Api>(
     what: string,

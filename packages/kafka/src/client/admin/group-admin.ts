@@ -69,7 +69,7 @@ export class GroupAdmin extends ConfigAdmin {
     return this.#ofEach(groupIds, 'Describing', options, describeConsumerGroup)
   }
 
-  /** @throws {KafkaError} GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
+  /** @throws {KafkaError} GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, for the first that failed; the others are deleted */
   async deleteGroups(groupIds: readonly string[], options: AdminCallOptions = {}): Promise<void> {
     await this.#ofEach(groupIds, 'Deleting', options, async (coordinator, what) => {
       const errorOf = (answer: ResponseOf<typeof DeleteGroups>) => answer.results[0]?.errorCode ?? ErrorCode.NONE
@@ -165,12 +165,10 @@ export class GroupAdmin extends ConfigAdmin {
     options: AdminCallOptions,
     act: (coordinator: ReturnType<typeof this.context.coordinator>, what: string) => Promise<T>,
   ): Promise<T[]> {
-    const results: T[] = []
-    for (const groupId of groupIds) {
+    return this.context.forEach(groupIds, (groupId) => {
       const coordinator = this.context.coordinator(groupId)
       const what = `${doing} group ${groupId}`
-      results.push(await this.context.retry(what, options, () => act(coordinator, what)))
-    }
-    return results
+      return this.context.retry(what, options, () => act(coordinator, what))
+    })
   }
 }

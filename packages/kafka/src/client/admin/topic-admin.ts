@@ -163,15 +163,19 @@ export class TopicAdmin {
     return lookUpOffsets(this.context.cluster, asked, { isolationLevel, ...this.context.callOptions(options) })
   }
 
-  /** Removes what lies before these offsets (-1: everything so far). Returns where each partition begins then. */
+  /**
+   * Removes what lies before these offsets (-1: everything so far). Returns where each partition begins then.
+   *
+   * @throws {KafkaError} OFFSET_OUT_OF_RANGE, POLICY_VIOLATION and others, for the first that failed; of the others the
+   *   records are removed
+   */
   async deleteRecords(
     before: readonly (TopicPartition & { offset: number })[],
     options: AdminCallOptions = {},
   ): Promise<FoundOffset[]> {
-    const results: FoundOffset[] = []
     const { timeoutMs } = this.context.callOptions(options)
     await this.context.requireTopics(before, options)
-    for (const target of before) {
+    return this.context.forEach(before, async (target) => {
       const { topic, partition, offset } = target
       const what = `Deleting records of ${topic}-${partition}`
       const lowWatermark = await this.context.retry(what, options, async () => {
@@ -182,9 +186,8 @@ export class TopicAdmin {
         throwError(what, result ?? { errorCode: ErrorCode.UNKNOWN_SERVER_ERROR })
         return result?.lowWatermark ?? -1
       })
-      results.push({ topic, partition, offset: lowWatermark, timestamp: -1 })
-    }
-    return results
+      return { topic, partition, offset: lowWatermark, timestamp: -1 }
+    })
   }
 
   async close(): Promise<void> {

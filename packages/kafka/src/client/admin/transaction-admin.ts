@@ -180,10 +180,13 @@ export class TransactionAdmin extends GroupAdmin {
 
   /** Fences the producers that use these transactional ids, and aborts what they have open (KIP-588). */
   async fenceProducers(transactionalIds: readonly string[], options: AdminCallOptions = {}): Promise<void> {
-    for (const transactionalId of transactionalIds) {
-      const requests = new TransactionRequests(this.context.cluster, transactionalId)
-      await requests.initialize(FENCING_TIMEOUT_MS, undefined, this.context.callOptions(options))
-    }
+    await this.context.forEach(transactionalIds, (transactionalId) =>
+      new TransactionRequests(this.context.cluster, transactionalId).initialize(
+        FENCING_TIMEOUT_MS,
+        undefined,
+        this.context.callOptions(options),
+      ),
+    )
   }
 
   /**

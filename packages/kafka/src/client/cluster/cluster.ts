@@ -216,8 +216,9 @@ export class Cluster {
   }
 
   /**
-   * Waits for `work`, at most `timeoutMs`, and no longer than `unreachableMs` while no broker can be reached: what ends a
-   * client must not hang with its cluster. True when the work is done; what it throws is thrown.
+   * Waits for `work`, at most `timeoutMs`, and no longer than `unreachableMs` while no broker is heard: what ends a client
+   * must not hang with its cluster. A broker may be slow to answer; whether one is there at all, a connection of its own
+   * tells. True when the work is done; what it throws is thrown.
    */
   async whileReachable(
     work: Promise<void>,
@@ -233,11 +234,22 @@ export class Cluster {
         isDone = true
         settled.notify()
       })
-    for (let unreachableSince = clock.monotonic(); ; ) {
+    let silentSince = clock.monotonic()
+    let nextProbeAt = silentSince + unreachableMs / 2
+    let heard = this.#links.answers
+    for (;;) {
       const now = clock.monotonic()
-      if (this.#links.isReachable) unreachableSince = now
-      const left = Math.min(deadline - now, unreachableSince + unreachableMs - now)
+      if (this.#links.answers !== heard) {
+        heard = this.#links.answers
+        silentSince = now
+        nextProbeAt = now + unreachableMs / 2
+      }
+      const left = Math.min(deadline - now, silentSince + unreachableMs - now)
       if (left <= 0) return false
+      if (now >= nextProbeAt) {
+        nextProbeAt = now + unreachableMs / 2
+        void this.#links.probe([...this.metadata.brokers.values(), ...this.options.bootstrapServers])
+      }
       await settled.wait(Math.min(left, REACHABLE_CHECK_MS))
       if (isDone) {
         await work

@@ -23,6 +23,10 @@ export interface BrokerConnectionOptions {
   maxFrameBytes: number
   /** Where the memory of large answers comes from. */
   framePool?: FramePool | undefined
+  /** Told of each answer. */
+  onAnswer?: () => void
+  /** Told when there is a connection, before the versions are agreed on: from then on it can be closed. */
+  onConnected?: (connection: BrokerConnection) => void
 }
 
 /** What the brokers of a cluster have agreed on (KIP-584): the level of each feature, and how new that is. */
@@ -96,6 +100,7 @@ export class BrokerConnection {
         cause,
       })
     }
+    options.onConnected?.(connection)
     try {
       await connection.#negotiate()
     } catch (error) {
@@ -228,6 +233,7 @@ export class BrokerConnection {
       })
     }
     this.#pending.delete(correlationId)
+    this.#options.onAnswer?.()
     try {
       const version = answeredVersion(pending, frame)
       pending.resolve(decodeResponse(pending.api, version, frame).body)

@@ -13,6 +13,9 @@ export type Lane = 'common' | 'group' | FetchLane
 /** Two, so that a partition that was just sought or resumed need not wait for one that waits for records. */
 export type FetchLane = 'fetch' | 'secondFetch'
 
+/** How many brokers are called to find out whether one is there. */
+const MAX_PROBES = 3
+
 /** The connection to one address, and how it went so far. */
 interface Link {
   readonly address: Address
@@ -33,6 +36,9 @@ export class Links {
   readonly #options: ResolvedClientOptions
   readonly #onLost: () => void
   readonly #links = new Map<string, Link>()
+  /** Ends connections that are not ready yet. */
+  readonly #opening = new Set<BrokerConnection>()
+  #answers = 0
   #closed = false
 
   /** `onLost`: a connection broke. */
@@ -41,10 +47,19 @@ export class Links {
     this.#onLost = onLost
   }
 
-  /** Whether there is a connection to some broker. */
-  get isReachable(): boolean {
-    for (const link of this.#links.values()) if (link.connection) return true
-    return false
+  /** How many answers have come from all brokers. */
+  get answers(): number {
+    return this.#answers
+  }
+
+  /** Calls some brokers over new connections: {@link answers} tells whether one is there. */
+  async probe(addresses: readonly Address[]): Promise<void> {
+    const distinct = new Map(addresses.map((address) => [`${address.host}:${address.port}`, address]))
+    const probes = [...distinct.values()].slice(0, MAX_PROBES).map(async (address) => {
+      const connection = await this.#openConnection(address, 'common')
+      connection.close()
+    })
+    await Promise.allSettled(probes)
   }
 
   /** The connection, if it is there. */
@@ -82,7 +97,9 @@ export class Links {
 
   close(): void {
     this.#closed = true
-    for (const link of this.#links.values()) link.connection?.close(new ClientClosedError('client'))
+    const reason = new ClientClosedError('client')
+    for (const connection of this.#opening) connection.close(reason)
+    for (const link of this.#links.values()) link.connection?.close(reason)
   }
 
   /** @throws {ConnectionError} */
@@ -102,21 +119,12 @@ export class Links {
   }
 
   async #open(link: Link): Promise<BrokerConnection> {
-    const { system, clientId, requestTimeoutMs, maxFrameBytes, socketConnectionSetupTimeoutMs } = this.#options
+    const { system } = this.#options
     const pause = link.retryAt - system.clock.monotonic()
     if (pause > 0) await sleep(system.timers, pause)
     if (this.#closed) throw new ClientClosedError('client')
     try {
-      const connection = await BrokerConnection.open({
-        system,
-        host: link.address.host,
-        port: link.address.port,
-        clientId,
-        connectTimeoutMs: socketConnectionSetupTimeoutMs,
-        requestTimeoutMs,
-        maxFrameBytes,
-        framePool: link.lane === 'fetch' || link.lane === 'secondFetch' ? this.framePool : undefined,
-      })
+      const connection = await this.#openConnection(link.address, link.lane)
       if (this.#closed) {
         connection.close()
         throw new ClientClosedError('client')
@@ -134,6 +142,31 @@ export class Links {
     } catch (error) {
       this.#rest(link)
       throw error
+    }
+  }
+
+  async #openConnection({ host, port }: Address, lane: Lane): Promise<BrokerConnection> {
+    const { system, clientId, requestTimeoutMs, maxFrameBytes, socketConnectionSetupTimeoutMs } = this.#options
+    let opening: BrokerConnection | undefined
+    try {
+      return await BrokerConnection.open({
+        system,
+        host,
+        port,
+        clientId,
+        connectTimeoutMs: socketConnectionSetupTimeoutMs,
+        requestTimeoutMs,
+        maxFrameBytes,
+        framePool: lane === 'fetch' || lane === 'secondFetch' ? this.framePool : undefined,
+        onAnswer: () => this.#answers++,
+        onConnected: (connection) => {
+          opening = connection
+          if (this.#closed) connection.close(new ClientClosedError('client'))
+          else this.#opening.add(connection)
+        },
+      })
+    } finally {
+      if (opening) this.#opening.delete(opening)
     }
   }
 

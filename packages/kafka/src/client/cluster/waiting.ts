@@ -57,10 +57,13 @@ export interface RetryOptions {
   onRetry?: (error: unknown) => void
   /** Which failures are worth a retry; those that Kafka calls retriable by default. */
   retriable?: (error: unknown) => boolean
+  /** An attempt under way is waited for beyond the time, since its answer decides what may be done next. */
+  awaitsAttempts?: boolean
 }
 
 /**
- * Calls `attempt` until it succeeds, fails for good, or the time is over.
+ * Calls `attempt` until it succeeds, fails for good, or the time is over. An attempt that has no answer by then is left
+ * alone: a broker that says nothing does not make a call longer.
  *
  * @throws {ClientTimeoutError} whose cause is the last failure
  */
@@ -68,18 +71,48 @@ export async function retry<T>(options: RetryOptions, attempt: (remainingMs: num
   const { system, timeoutMs, signal } = options
   const { clock, timers, random } = system
   const deadline = clock.monotonic() + timeoutMs
+  let last: unknown
   for (let failures = 1; ; failures++) {
     signal?.throwIfAborted()
     try {
-      return await attempt(Math.max(1, deadline - clock.monotonic()))
+      const remainingMs = Math.max(1, deadline - clock.monotonic())
+      const work = attempt(remainingMs)
+      if (options.awaitsAttempts) return await work
+      const outcome = await within(work, { timers, timeoutMs: remainingMs, signal })
+      if (outcome === 'late') break
+      return outcome.value
     } catch (error) {
+      signal?.throwIfAborted()
       if (!(options.retriable ?? isRetriable)(error)) throw error
+      last = error
       options.onRetry?.(error)
       const pause = backoff(random, failures, options.retryBackoffMs, options.retryBackoffMaxMs)
-      if (clock.monotonic() + pause >= deadline) throw timedOut(options.what, timeoutMs, error)
+      if (clock.monotonic() + pause >= deadline) break
       await sleep(timers, pause, signal)
     }
   }
+  throw timedOut(options.what, timeoutMs, last)
+}
+
+/** The value of `work`, or that it is late. @throws what `work` throws, or the reason of the signal */
+function within<T>(
+  work: Promise<T>,
+  { timers, timeoutMs, signal }: { timers: Timers; timeoutMs: number; signal: AbortSignal | undefined },
+): Promise<{ value: T } | 'late'> {
+  return new Promise((resolve, reject) => {
+    const late = Number.isFinite(timeoutMs) ? timers.schedule(timeoutMs, () => end(() => resolve('late'))) : undefined
+    const abort = () => end(() => reject(signal?.reason))
+    signal?.addEventListener('abort', abort)
+    const end = (settle: () => void) => {
+      if (late) timers.cancel(late)
+      signal?.removeEventListener('abort', abort)
+      settle()
+    }
+    work.then(
+      (value) => end(() => resolve({ value })),
+      (error) => end(() => reject(error)),
+    )
+  })
 }
 
 export function timedOut(what: string, timeoutMs: number, cause?: unknown): ClientTimeoutError {

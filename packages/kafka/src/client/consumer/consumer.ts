@@ -26,11 +26,10 @@ import {
 import type { TopicMetadata } from '../cluster/metadata.ts'
 import { PollLoop } from './poll-loop.ts'
 import { Positions } from './positions.ts'
+import { recordLoop } from './record-loop.ts'
 import { SubscriptionState } from './subscription.ts'
 import { TopicSelection, type TopicSubscription } from './topic-selection.ts'
 import { Pulse, timedOut } from '../cluster/waiting.ts'
-
-const ITERATOR_POLL_MS = 1_000
 
 export interface CallOptions {
   timeoutMs?: number
@@ -72,8 +71,7 @@ export class KafkaConsumer {
     this.#committer =
       this.#coordinator && new Committer({ ...parts, coordinator: this.#coordinator, membership: () => this.#member })
     this.#fetcher = new Fetcher(parts)
-    const identity = () => this.#member?.identity ?? NO_MEMBER
-    this.#positions = new Positions({ ...parts, coordinator: this.#coordinator, identity })
+    this.#positions = new Positions({ ...parts, coordinator: this.#coordinator, membership: () => this.#member })
     this.#selection = new TopicSelection(this.#cluster, this.#subscription)
     this.#polling = new PollLoop({
       ...parts,
@@ -166,23 +164,16 @@ export class KafkaConsumer {
     return (await this.#polling.next(() => this.#fetcher.takeBatches(), timeoutMs, options.signal)) ?? []
   }
 
-  /** Record after record, until the consumer is closed. A loop that is left resumes after the last record that it saw. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
-    while (!this.#isClosed) {
-      const records = await this.poll(ITERATOR_POLL_MS).catch((error) => {
-        if (this.#isClosed) return []
-        throw error
-      })
-      let seen = 0
-      try {
-        for (const record of records) {
-          seen++
-          yield record
-        }
-      } finally {
-        this.#putBack(records.slice(seen))
-      }
-    }
+  /**
+   * Record after record, until the consumer is closed. A loop that is left resumes after the last record that it saw, and
+   * commits count up to the record that it is at.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
+    return recordLoop({
+      poll: (timeoutMs) => this.poll(timeoutMs),
+      subscription: this.#subscription,
+      isClosed: () => this.#isClosed,
+    })
   }
 
   /** Makes the poll under way, or else the next one, throw KAFKA_WAKEUP. */
@@ -339,17 +330,6 @@ export class KafkaConsumer {
       await this.#member?.close()
     } finally {
       this.#member = undefined
-    }
-  }
-
-  /** Records of a poll that nobody saw are returned again. */
-  #putBack(records: readonly ConsumerRecord[]): void {
-    const seen = new Set<string>()
-    for (const { topic, partition, offset } of records) {
-      const key = `${topic}-${partition}`
-      if (seen.has(key) || !this.#subscription.has({ topic, partition })) continue
-      seen.add(key)
-      this.#subscription.get({ topic, partition }).seek(offset)
     }
   }
 

@@ -47,7 +47,8 @@ export class FetchedPartition {
   #at = 0
   /** The batch that records are being taken from, if there is one. */
   #isInBatch = false
-  readonly #index = new RecordIndex(256)
+  /** Made for the first batch whose records are taken one by one. */
+  #index: RecordIndex | undefined
   #next = 0
   /** Records that were handed out are views of the bytes: with them the memory stays theirs. */
   #hasHandedOutRecords = false
@@ -77,7 +78,7 @@ export class FetchedPartition {
     let taken = 0
     while (taken < max) {
       if (!this.#isInBatch && !this.#nextBatch()) break
-      const index = this.#index
+      const index = this.#index as RecordIndex
       if (this.#next === index.count) {
         this.position = this.#batchEnd
         this.#isInBatch = false
@@ -142,8 +143,13 @@ export class FetchedPartition {
     this.#batchStart = at
     this.#batchEnd = this.position
     this.position = before
+    this.#index ??= new RecordIndex(256)
     const check = indexRecords(bytes, at, this.#index, { maxDecompressedBytes })
-    if (check !== BatchCheck.ok) throw this.#corrupt(check)
+    if (check !== BatchCheck.ok) {
+      // The next call meets it again.
+      this.#at = at
+      throw this.#corrupt(check)
+    }
     this.#next = 0
     this.#isInBatch = true
     return true

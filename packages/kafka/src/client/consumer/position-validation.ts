@@ -125,7 +125,7 @@ export class PositionValidation {
       // Said once: whoever polls on without a seek goes on where it stood.
       state.validatedEpoch = state.validating?.leaderEpoch as number
       this.#errors.push(new LogTruncationError(state, isKnown ? endOffset : undefined))
-    } else if (isKnown) state.seek(endOffset)
+    } else if (isKnown) state.seek(endOffset, epoch)
     else state.seekToEnd(autoOffsetReset)
   }
 

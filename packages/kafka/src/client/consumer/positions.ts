@@ -3,7 +3,8 @@ import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import { ClientTimeoutError } from '../cluster/errors.ts'
-import type { CommittedOffset, GroupCoordinator, GroupIdentity } from '../group/group-coordinator.ts'
+import { type CommittedOffset, type GroupCoordinator, NO_MEMBER } from '../group/group-coordinator.ts'
+import type { Membership } from '../group/membership.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpOffsets } from './offset-lookup.ts'
 import { type OffsetReset, type PartitionState, partitionKey, type SubscriptionState } from './subscription.ts'
 
@@ -20,8 +21,9 @@ export class Positions {
   readonly #subscription: SubscriptionState
   readonly #options: ResolvedConsumerOptions
   readonly #onChange: () => void
-  readonly #identity: () => GroupIdentity
-  #working = false
+  readonly #membership: () => Membership | undefined
+  /** What is being looked for. */
+  readonly #busy = new Set<PartitionState>()
   #error: Error | undefined
 
   constructor(parts: {
@@ -30,14 +32,14 @@ export class Positions {
     subscription: SubscriptionState
     options: ResolvedConsumerOptions
     onChange: () => void
-    identity: () => GroupIdentity
+    membership: () => Membership | undefined
   }) {
     this.#cluster = parts.cluster
     this.#coordinator = parts.coordinator
     this.#subscription = parts.subscription
     this.#options = parts.options
     this.#onChange = parts.onChange
-    this.#identity = parts.identity
+    this.#membership = parts.membership
   }
 
   takeError(): Error | undefined {
@@ -46,32 +48,60 @@ export class Positions {
     return error
   }
 
-  /** Starts looking for what is missing, unless it is at it. */
+  /** Starts looking for what is missing and not looked for yet. */
   seek(): void {
-    if (this.#working || this.#error || this.#cluster.isClosed) return
-    const missing = this.#missing()
+    if (this.#error || this.#cluster.isClosed) return
+    const missing: PartitionState[] = []
+    for (const state of this.#subscription) {
+      if (state.position === undefined && !this.#busy.has(state) && this.#isReady(state)) missing.push(state)
+    }
     if (missing.length === 0) return
-    this.#working = true
-    this.#find(missing)
+    const uncommitted = missing.filter((state) => state.reset === undefined)
+    if (uncommitted.length > 0) this.#work(uncommitted, () => this.#startAtCommitted(uncommitted))
+    // A leader that does not answer must not hold up what the others lead.
+    for (const ofLeader of this.#byLeader(missing.filter((state) => state.reset !== undefined))) {
+      this.#work(ofLeader, () => this.#startAtEnds(ofLeader))
+    }
+  }
+
+  #work(states: readonly PartitionState[], find: () => Promise<void>): void {
+    for (const state of states) this.#busy.add(state)
+    find()
       .catch((error: Error) => {
         // Out of time only means that it goes on with the next call.
         if (!(error instanceof ClientTimeoutError) && !this.#cluster.isClosed) this.#error = error
       })
       .finally(() => {
-        this.#working = false
+        for (const state of states) this.#busy.delete(state)
         this.#onChange()
       })
   }
 
-  #missing(): PartitionState[] {
-    return [...this.#subscription].filter((state) => state.position === undefined)
+  /** Where to start by a reset is asked of the partition's leader: without one it has to wait, and the others go on. */
+  #isReady(state: PartitionState): boolean {
+    if (state.reset === undefined) return !this.#membership()?.isLost
+    if (this.#leaderOf(state) >= 0) return true
+    this.#cluster.follow([state.topic])
+    this.#cluster.requestRefresh()
+    return false
   }
 
-  async #find(missing: readonly PartitionState[]): Promise<void> {
-    const uncommitted = missing.filter((state) => state.reset === undefined)
-    if (uncommitted.length > 0) await this.#startAtCommitted(uncommitted)
-    const resets = missing.filter((state) => state.reset !== undefined && state.position === undefined)
-    if (resets.length === 0) return
+  #leaderOf({ topic, partition }: PartitionState): number {
+    return this.#cluster.metadata.partition(topic, partition)?.leader ?? -1
+  }
+
+  #byLeader(states: readonly PartitionState[]): Iterable<PartitionState[]> {
+    const byLeader = new Map<number, PartitionState[]>()
+    for (const state of states) {
+      const leader = this.#leaderOf(state)
+      const ofLeader = byLeader.get(leader)
+      if (ofLeader) ofLeader.push(state)
+      else byLeader.set(leader, [state])
+    }
+    return byLeader.values()
+  }
+
+  async #startAtEnds(resets: readonly PartitionState[]): Promise<void> {
     const wanted = resets.map((state) => state.reset as OffsetReset)
     const found = await lookUpOffsets(
       this.#cluster,
@@ -89,14 +119,10 @@ export class Positions {
   }
 
   async #startAtCommitted(states: readonly PartitionState[]): Promise<void> {
-    const committed = new Map<string, CommittedOffset>()
-    if (this.#coordinator) {
-      // Offsets of a transaction that is not decided yet are waited for (KIP-447): others would be read twice.
-      const options = { timeoutMs: ATTEMPT_MS, requireStable: true, identity: this.#identity }
-      for (const offset of await this.#coordinator.committed(states, options)) {
-        committed.set(partitionKey(offset), offset)
-      }
-    }
+    const offsets = this.#coordinator ? await this.#fetchCommitted(this.#coordinator, states) : []
+    // Without an answer, the reset policy would lead back to what the group has read.
+    if (!offsets) return
+    const committed = new Map(offsets.map((offset) => [partitionKey(offset), offset]))
     const without: PartitionState[] = []
     for (const state of states) {
       if (state.position !== undefined || state.reset !== undefined) continue
@@ -116,5 +142,26 @@ export class Positions {
       fix: 'Seek to an offset, commit one, or set autoOffsetReset to earliest or latest.',
       cause: new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE),
     })
+  }
+
+  /** Undefined: this consumer is no member now, and gives these partitions up. */
+  async #fetchCommitted(
+    coordinator: GroupCoordinator,
+    states: readonly PartitionState[],
+  ): Promise<CommittedOffset[] | undefined> {
+    const member = this.#membership()
+    let madeAs = NO_MEMBER
+    const identity = () => {
+      madeAs = member?.identity ?? NO_MEMBER
+      return madeAs
+    }
+    try {
+      // Offsets of a transaction that is not decided yet are waited for (KIP-447): others would be read twice.
+      return await coordinator.committed(states, { timeoutMs: ATTEMPT_MS, requireStable: true, identity })
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.kafkaCode !== ErrorCode.UNKNOWN_MEMBER_ID || !member) throw error
+      member.noteError(error, madeAs)
+      return undefined
+    }
   }
 }

@@ -13,6 +13,8 @@ export class PartitionState implements TopicPartition {
   position: number | undefined
   /** Asked for by a seek to either end, or after an offset that is no longer there; before that, what was committed. */
   reset: OffsetReset | undefined
+  /** Where a loop over the consumer stands, as long as there are records that a poll returned and it has not seen. */
+  unseen: number | undefined
   isPaused = false
   /** Came with an answer and is not handed out yet. */
   fetched: FetchedPartition | undefined
@@ -64,6 +66,7 @@ export class PartitionState implements TopicPartition {
   #drop(): void {
     this.fetched = undefined
     this.request = undefined
+    this.unseen = undefined
   }
 }
 
@@ -92,13 +95,14 @@ export class SubscriptionState {
     return [...this.#partitions.values()].map(({ topic, partition }) => ({ topic, partition }))
   }
 
-  has(partition: TopicPartition): boolean {
-    return this.#partitions.has(partitionKey(partition))
-  }
-
   /** The state, if the partition is still assigned and not assigned anew. */
   isCurrent(state: PartitionState): boolean {
     return this.#partitions.get(partitionKey(state)) === state
+  }
+
+  /** The state of a partition that is assigned at present. */
+  find(partition: TopicPartition): PartitionState | undefined {
+    return this.#partitions.get(partitionKey(partition))
   }
 
   /** @throws {MillraceError} KAFKA_NOT_ASSIGNED */

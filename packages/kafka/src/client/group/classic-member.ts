@@ -3,7 +3,14 @@ import { Heartbeat, LeaveGroup } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
 import { isRetriable } from '../cluster/errors.ts'
 import type { GroupIdentity } from './group-coordinator.ts'
-import { type Membership, type MembershipOptions, type RebalanceListener, tellLost, without } from './membership.ts'
+import {
+  isSameIdentity,
+  type Membership,
+  type MembershipOptions,
+  type RebalanceListener,
+  tellLost,
+  without,
+} from './membership.ts'
 import { type Joined, joinGroup } from './group-join.ts'
 import { backoff } from '../cluster/waiting.ts'
 
@@ -23,6 +30,7 @@ export class ClassicMember implements Membership {
   #needsRejoin = true
   /** What it held may belong to others. */
   #isLost = false
+  #losses = 0
   #isPrepared = false
   #joining: Promise<void> | undefined
   #joined: Joined | undefined
@@ -42,6 +50,14 @@ export class ClassicMember implements Membership {
   get identity(): GroupIdentity {
     const { groupInstanceId } = this.#context.options
     return { memberId: this.#memberId, generationId: this.#generationId, groupInstanceId: groupInstanceId ?? null }
+  }
+
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  get losses(): number {
+    return this.#losses
   }
 
   /** Whether {@link advance} would do something; checked in each poll. */
@@ -103,7 +119,9 @@ export class ClassicMember implements Membership {
         await (this.#isLost ? tellLost(this.listener, owned) : this.listener.onPartitionsRevoked?.(owned))
     } finally {
       subscription.replace([])
-      await this.#leave('the consumer is being closed')
+      const leaving = this.#memberId
+      this.#memberId = ''
+      await this.#leave(leaving, 'the consumer is being closed')
     }
   }
 
@@ -120,8 +138,12 @@ export class ClassicMember implements Membership {
       const revoked = isCooperative ? owned.filter(({ topic }) => !topics.has(topic)) : owned
       if (revoked.length > 0) {
         await this.#context.beforeRevocation()
-        await this.listener.onPartitionsRevoked?.(revoked)
-        subscription.replace(without(owned, revoked))
+        // Given up they are also when the listener throws.
+        try {
+          await this.listener.onPartitionsRevoked?.(revoked)
+        } finally {
+          if (!this.#closed.signal.aborted) subscription.replace(without(owned, revoked))
+        }
       }
     }
     this.#isPrepared = !this.#isLost
@@ -134,15 +156,23 @@ export class ClassicMember implements Membership {
     const owned = subscription.assignment()
     const revoked = without(owned, partitions)
     const added = without(partitions, owned)
+    let failure: unknown
     if (revoked.length > 0) {
       await this.#context.beforeRevocation()
-      await this.listener.onPartitionsRevoked?.(revoked)
+      try {
+        await this.listener.onPartitionsRevoked?.(revoked)
+      } catch (error) {
+        // The generation has begun all the same: others are given these partitions, and this member its new ones.
+        failure = error
+      }
       // Only when all have given up what moves can the others get it.
       if (assignor.protocol === 'cooperative') this.#needsRejoin = true
     }
+    if (this.#closed.signal.aborted) return
     cluster.follow(partitions.map(({ topic }) => topic))
     subscription.replace(partitions)
     await this.listener.onPartitionsAssigned?.(added)
+    if (failure !== undefined) throw failure
   }
 
   #startJoin(): void {
@@ -229,9 +259,10 @@ export class ClassicMember implements Membership {
     if (!this.#isStable || this.#closed.signal.aborted) return
     const { coordinator, options } = this.#context
     if (!this.#isPolling && this.#now() - this.#pollEndedAt > options.maxPollIntervalMs) {
-      this.#isStable = false
-      await this.#leave(`no poll for maxPollIntervalMs (${options.maxPollIntervalMs} ms)`)
+      const leaving = this.#memberId
+      // At once: whoever polls or commits while it leaves is no member any more.
       this.#loseMembership(ErrorCode.UNKNOWN_MEMBER_ID)
+      await this.#leave(leaving, `no poll for maxPollIntervalMs (${options.maxPollIntervalMs} ms)`)
       return
     }
     const { memberId, generationId, groupInstanceId } = this.identity
@@ -240,6 +271,8 @@ export class ClassicMember implements Membership {
         Heartbeat,
         { groupId: coordinator.groupId, generationId, memberId, groupInstanceId },
         (answer) => answer.errorCode,
+        // A connection that died without a word is made anew while there is still time.
+        { timeoutMs: Math.min(options.requestTimeoutMs, options.sessionTimeoutMs / 2) },
       )
       // An answer to what has passed in the meantime says nothing about now.
       if (this.#isStable && generationId === this.#generationId) this.#hear(errorCode)
@@ -261,8 +294,7 @@ export class ClassicMember implements Membership {
       case ErrorCode.FENCED_INSTANCE_ID:
       case ErrorCode.GROUP_AUTHORIZATION_FAILED:
         this.#isStable = false
-        this.#isLost = true
-        this.#isPrepared = false
+        this.#markLost()
         // The partitions are another's: the next poll gives them up, and shows whether joining is allowed again.
         this.#needsRejoin = true
         this.#error = new KafkaError(errorCode, `Staying in group ${this.#context.coordinator.groupId}`)
@@ -270,16 +302,21 @@ export class ClassicMember implements Membership {
     }
   }
 
-  /** What a failed commit says about this member, too. */
-  noteCommitError(error: unknown): void {
-    if (!(error instanceof KafkaError) || !this.#isStable) return
-    this.#hear(error.kafkaCode)
+  noteError(error: unknown, madeAs: GroupIdentity): void {
+    if (error instanceof KafkaError && this.#isStable && isSameIdentity(madeAs, this.identity)) {
+      this.#hear(error.kafkaCode)
+    }
+  }
+
+  #markLost(): void {
+    this.#isLost = true
+    this.#losses++
+    this.#isPrepared = false
   }
 
   #loseMembership(errorCode: number): void {
     this.#isStable = false
-    this.#isLost = true
-    this.#isPrepared = false
+    this.#markLost()
     this.#joined = undefined
     this.#generationId = -1
     this.#assignedFor = undefined
@@ -287,10 +324,8 @@ export class ClassicMember implements Membership {
     this.subscriptionChanged()
   }
 
-  async #leave(reason: string): Promise<void> {
-    const memberId = this.#memberId
+  async #leave(memberId: string, reason: string): Promise<void> {
     if (memberId === '' || this.#context.options.groupInstanceId !== undefined) return
-    this.#memberId = ''
     const { groupId } = this.#context.coordinator
     try {
       await this.#context.coordinator.send(

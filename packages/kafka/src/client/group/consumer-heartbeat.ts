@@ -1,5 +1,6 @@
 import { ConsumerGroupHeartbeat, type ConsumerGroupHeartbeatResponse } from '../../definitions/index.ts'
 import { ErrorCode, KafkaError } from '../../errors/index.ts'
+import { uuidKey } from '../cluster/metadata.ts'
 import type { ResolvedConsumerOptions } from '../consumer/consumer-options.ts'
 import type { SubscriptionState } from '../consumer/subscription.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
@@ -51,7 +52,7 @@ export class ConsumerHeartbeat {
     if (isJoining) this.#known = undefined
     const { topics, serverPattern } = this.#subscription
     const subscription = JSON.stringify([topics, serverPattern])
-    const owned = JSON.stringify(state.owned.map(({ topic, partition }) => [topic, partition]).sort())
+    const owned = JSON.stringify(state.owned.map(({ topicId, partition }) => [uuidKey(topicId), partition]).sort())
     const isLeaving = memberEpoch < 0
     const tellsSubscription = !isLeaving && this.#known?.subscription !== subscription
     const tellsOwned = !isLeaving && this.#known?.owned !== owned

@@ -12,7 +12,13 @@ import {
   LEAVE_STATIC_EPOCH,
 } from './consumer-heartbeat.ts'
 import type { GroupIdentity } from './group-coordinator.ts'
-import { type Membership, type MembershipOptions, type RebalanceListener, tellLost } from './membership.ts'
+import {
+  isSameIdentity,
+  type Membership,
+  type MembershipOptions,
+  type RebalanceListener,
+  tellLost,
+} from './membership.ts'
 
 type AssignedTopics = NonNullable<ConsumerGroupHeartbeatResponse['assignment']>['topicPartitions']
 
@@ -36,6 +42,13 @@ export const MEMBER_STATES = {
 
 type MemberState = keyof typeof MEMBER_STATES
 
+/** The coordinator knows the member no longer, or not the group: after a loss of its log, say. */
+const LOST_CODES: readonly number[] = [
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.FENCED_MEMBER_EPOCH,
+  ErrorCode.GROUP_ID_NOT_FOUND,
+]
+
 /** A member of a KIP-848 group: the coordinator divides the partitions, and a heartbeat carries everything. */
 export class ConsumerMember implements Membership {
   listener: RebalanceListener = {}
@@ -44,6 +57,7 @@ export class ConsumerMember implements Membership {
   #state: MemberState = 'outside'
   #memberId: string
   #memberEpoch = JOIN_EPOCH
+  #losses = 0
   #intervalMs: number
   /** What the coordinator wants this member to have, until it has. */
   #target: AssignedTopics | undefined
@@ -73,6 +87,14 @@ export class ConsumerMember implements Membership {
     return { memberId: this.#memberId, generationId: this.#memberEpoch, groupInstanceId: groupInstanceId ?? null }
   }
 
+  get isLost(): boolean {
+    return this.#state === 'fenced' || this.#state === 'failed'
+  }
+
+  get losses(): number {
+    return this.#losses
+  }
+
   get needsAttention(): boolean {
     return (
       this.#error !== undefined ||
@@ -92,7 +114,7 @@ export class ConsumerMember implements Membership {
   }
 
   subscriptionChanged(): void {
-    if (this.#state === 'member') this.#beatNow()
+    if (this.#state === 'member' || this.#state === 'joining') this.#beatNow()
     this.#context.onChange()
   }
 
@@ -119,12 +141,12 @@ export class ConsumerMember implements Membership {
     }
   }
 
-  noteCommitError(error: unknown): void {
-    if (!(error instanceof KafkaError)) return
+  noteError(error: unknown, madeAs: GroupIdentity): void {
+    if (!(error instanceof KafkaError) || this.#state !== 'member' || !isSameIdentity(madeAs, this.identity)) return
     const { kafkaCode } = error
-    if (kafkaCode === ErrorCode.UNKNOWN_MEMBER_ID || kafkaCode === ErrorCode.FENCED_MEMBER_EPOCH) this.#fence()
+    if (LOST_CODES.includes(kafkaCode)) this.#fence()
     // The next heartbeat brings the epoch that the coordinator expects.
-    if (kafkaCode === ErrorCode.STALE_MEMBER_EPOCH && this.#state === 'member') this.#beatNow()
+    if (kafkaCode === ErrorCode.STALE_MEMBER_EPOCH) this.#beatNow()
   }
 
   async close(): Promise<void> {
@@ -148,14 +170,25 @@ export class ConsumerMember implements Membership {
     const { subscription, cluster } = this.#context
     const target = this.#target as AssignedTopics
     this.#target = undefined
+    this.#isUnresolved = undefined
     const wanted = await this.#resolve(target)
+    if (this.#state !== 'member') return
     const keys = new Set(wanted.map(assignedKey))
     const revoked = this.#owned.filter((partition) => !keys.has(assignedKey(partition)))
+    let failure: unknown
     if (revoked.length > 0) {
       await this.#context.beforeRevocation()
-      await this.listener.onPartitionsRevoked?.(revoked.map(plain))
+      try {
+        await this.listener.onPartitionsRevoked?.(revoked.map(plain))
+      } catch (error) {
+        // Given up they are all the same: the group waits for that.
+        failure = error
+      }
       // While the listener was told, a heartbeat may have said that all is lost.
-      if (this.#state !== 'member') return
+      if (this.#state !== 'member') {
+        if (failure !== undefined) throw failure
+        return
+      }
       this.#owned = this.#owned.filter((partition) => keys.has(assignedKey(partition)))
       subscription.replace(this.#owned)
     }
@@ -168,6 +201,7 @@ export class ConsumerMember implements Membership {
     // The rest comes as soon as it has a name.
     else if (this.#isUnresolved) return
     await this.listener.onPartitionsAssigned?.(added.map(plain))
+    if (failure !== undefined) throw failure
   }
 
   /** Names for topic ids. What has none yet is tried again when there is news. */
@@ -178,7 +212,10 @@ export class ConsumerMember implements Membership {
     if (names.size < ids.length) {
       await cluster.findTopicsById(ids.filter((id) => !names.has(uuidKey(id)))).catch(() => {})
       names = cluster.metadata.namesOf(ids)
-      this.#isUnresolved = names.size < ids.length ? target : undefined
+      if (names.size < ids.length) {
+        this.#isUnresolved = target
+        cluster.requestRefresh()
+      }
     }
     return target.flatMap(({ topicId, partitions }) => {
       const topic = names.get(uuidKey(topicId))
@@ -209,8 +246,9 @@ export class ConsumerMember implements Membership {
 
   async #beat(): Promise<void> {
     if (this.#isLate()) {
-      await this.#leave()
+      // At once: whoever polls or commits while it leaves is no member any more.
       this.#fence()
+      await this.#leave()
       return
     }
     this.#isBeating = true
@@ -248,7 +286,7 @@ export class ConsumerMember implements Membership {
   #failed(error: Error): void {
     if (isRetriable(error) || (this.#state !== 'member' && this.#state !== 'joining')) return
     const code = error instanceof KafkaError ? error.kafkaCode : undefined
-    if (code === ErrorCode.UNKNOWN_MEMBER_ID || code === ErrorCode.FENCED_MEMBER_EPOCH) {
+    if (code !== undefined && LOST_CODES.includes(code)) {
       this.#fence()
       return
     }
@@ -288,6 +326,7 @@ export class ConsumerMember implements Membership {
   }
 
   #to(state: MemberState): void {
+    if (state === 'fenced' || state === 'failed') this.#losses++
     const edges: readonly MemberState[] = MEMBER_STATES[this.#state]
     assert(edges.includes(state), `a member that is ${this.#state} cannot become ${state}`)
     this.#state = state

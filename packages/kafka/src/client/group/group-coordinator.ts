@@ -35,6 +35,17 @@ export interface OffsetCallOptions {
   signal?: AbortSignal | undefined
 }
 
+export interface CommitOptions extends OffsetCallOptions {
+  /** Whether topics that the coordinator does not know are waited for, since it may not have heard of them yet. Default true. */
+  awaitsTopics?: boolean
+}
+
+/**
+ * Not the lane of the group: a JoinGroup that the coordinator holds back would hold back what has to be committed before
+ * this member leaves.
+ */
+const OFFSETS_LANE = { lane: 'common' } as const
+
 /** Of OffsetCommit and OffsetFetch. */
 const LAST_OFFSET_VERSION_BY_NAME = 9
 
@@ -59,7 +70,7 @@ export class GroupCoordinator extends Coordinator {
   async commit(
     offsets: readonly CommittedOffset[],
     identity: () => GroupIdentity,
-    options: OffsetCallOptions,
+    options: CommitOptions,
   ): Promise<void> {
     if (offsets.length === 0) return
     const what = `Committing offsets of group ${this.groupId}`
@@ -84,7 +95,7 @@ export class GroupCoordinator extends Coordinator {
           return version >= 7 ? { ...request, groupInstanceId } : request
         },
         (answer) => firstError(answer.topics.flatMap((topic) => topic.partitions)),
-        maxVersion,
+        { ...maxVersion, ...OFFSETS_LANE },
       )
       for (const topic of response.topics) {
         for (const { partitionIndex, errorCode } of topic.partitions) {
@@ -128,7 +139,7 @@ export class GroupCoordinator extends Coordinator {
           return { groupId: '', topics: [], groups: [{ groupId, topics, ...member }], requireStable }
         },
         (answer) => answer.groups[0]?.errorCode ?? answer.errorCode,
-        maxVersion,
+        { ...maxVersion, ...OFFSETS_LANE },
       )
       const answer = response.groups[0] ?? response
       if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode, what)
@@ -147,16 +158,21 @@ export class GroupCoordinator extends Coordinator {
     })
   }
 
-  #retryOptions(what: string, identity: () => GroupIdentity, { timeoutMs, signal }: OffsetCallOptions) {
+  #retryOptions(what: string, identity: () => GroupIdentity, options: CommitOptions) {
+    const { timeoutMs, signal, awaitsTopics = true } = options
     const onRetry = (error: unknown) => {
       if (error instanceof KafkaError && isAboutTopicId(error)) this.#cluster.requestRefresh()
     }
     // A heartbeat that is under way brings the epoch that the coordinator wants.
     const retriable = (error: unknown) =>
-      isRetriable(error) ||
+      (isRetriable(error) && (awaitsTopics || !(error instanceof KafkaError && isAboutTopic(error)))) ||
       (error instanceof KafkaError && error.kafkaCode === ErrorCode.STALE_MEMBER_EPOCH && identity().memberId !== '')
     return { ...this.#cluster.retryOptions(what), timeoutMs, signal, onRetry, retriable }
   }
+}
+
+function isAboutTopic(error: KafkaError): boolean {
+  return isAboutTopicId(error) || error.kafkaCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 }
 
 function isAboutTopicId({ kafkaCode }: KafkaError): boolean {

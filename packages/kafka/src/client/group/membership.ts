@@ -33,6 +33,10 @@ export interface Membership {
   listener: RebalanceListener
   /** Whom commits are made as. */
   readonly identity: GroupIdentity
+  /** The group went on without this member, which has not given up yet what it held: that is no longer its to commit. */
+  readonly isLost: boolean
+  /** How often that happened: what was read before is not to be committed after. */
+  readonly losses: number
   /** Whether {@link advance} would do something; checked in each poll. */
   readonly needsAttention: boolean
   pollStarted(): void
@@ -41,10 +45,14 @@ export interface Membership {
   metadataChanged(): void
   /** Takes the next step of a rebalance that needs the user's side. @throws what makes the membership impossible */
   advance(): Promise<void>
-  /** What a failed commit says about this member, too. */
-  noteCommitError(error: unknown): void
+  /** What a request about offsets that failed says about this member, too, if it is still the one that made it. */
+  noteError(error: unknown, madeAs: GroupIdentity): void
   /** Gives up the partitions and leaves. */
   close(): Promise<void>
+}
+
+export function isSameIdentity(a: GroupIdentity, b: GroupIdentity): boolean {
+  return a.memberId === b.memberId && a.generationId === b.generationId
 }
 
 export async function tellLost(listener: RebalanceListener, partitions: TopicPartition[]): Promise<void> {

@@ -186,7 +186,7 @@ export class TransactionRequests {
     const settings = this.#cluster.retryOptions(what)
     const retryBackoffMs = Math.min(FIRST_RETRY_MS, settings.retryBackoffMs)
     const retriable = (error: unknown) => judge(error, 'coordinator') === 'retry'
-    return retry({ ...settings, ...options, retryBackoffMs, retriable }, () => attempt(what))
+    return retry({ ...settings, ...options, retryBackoffMs, retriable, awaitsAttempts: true }, () => attempt(what))
   }
 
   #groupCoordinator(groupId: string): Coordinator {

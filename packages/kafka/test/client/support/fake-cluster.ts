@@ -28,8 +28,10 @@ export interface FakeRequest<A extends Api = Api> {
   readonly body: RequestOf<A>
 }
 
-/** What becomes of a request: answered, never answered, or the connection cut before or after it took effect. */
-export type Fate = 'answer' | 'silence' | 'cutBefore' | 'cutAfter'
+/** What becomes of a request: answered, late or never, or the connection cut before or after it took effect. */
+export type Fate = 'answer' | 'slow' | 'silence' | 'cutBefore' | 'cutAfter'
+
+const SLOW_MS = 12_000
 
 // biome-ignore lint: a table of handlers of different types
 type Handler = (request: FakeRequest<any>) => any
@@ -195,10 +197,11 @@ export class FakeCluster {
       connection.close()
       return
     }
+    if (fate === 'slow') await new Promise<void>((resolve) => this.system.timers.schedule(SLOW_MS, resolve))
     const override = this.overrides.get(api.name)?.(request)
     const body = await (override ?? this.#handlers.get(api.name)?.(request))
     if (fate === 'cutAfter') connection.close()
-    else if (fate === 'answer' && body !== undefined)
+    else if (fate !== 'silence' && body !== undefined)
       connection.write(encodeResponse(api, version, correlationId, body))
   }
 
