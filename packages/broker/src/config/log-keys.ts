@@ -27,9 +27,9 @@ export const logKeys = {
     min: 0,
     dynamic: true,
     unset: true,
-    doc: 'Largest random part that is taken off log.roll.ms, in milliseconds.',
+    doc: 'Without effect: segments are closed log.roll.ms after their first record.',
   }),
-  'log.roll.jitter.hours': int({ default: 0, min: 0, doc: 'The same in hours, where log.roll.jitter.ms is not set.' }),
+  'log.roll.jitter.hours': int({ default: 0, min: 0, doc: 'Without effect, as log.roll.jitter.ms.' }),
   'log.retention.ms': long({
     default: 604_800_000,
     min: -1,
@@ -193,7 +193,13 @@ export const logKeys = {
     dynamic: true,
     doc: 'Level of gzip; -1 is its default.',
   }),
-  'compression.lz4.level': int({ default: 9, min: 1, max: 17, dynamic: true, doc: 'Level of lz4.' }),
+  'compression.lz4.level': int({
+    default: 9,
+    min: 1,
+    max: 17,
+    dynamic: true,
+    doc: 'Without effect: lz4 has one level here.',
+  }),
   'compression.zstd.level': int({ default: 3, min: -131_072, max: 22, dynamic: true, doc: 'Level of zstd.' }),
   'message.max.bytes': int({
     default: 1_048_588,

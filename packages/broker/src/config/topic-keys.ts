@@ -133,7 +133,7 @@ export const topicKeys = {
   'segment.jitter.ms': long({
     default: 0,
     min: 0,
-    doc: 'Largest random part that is taken off segment.ms, in milliseconds.',
+    doc: 'Without effect: segments are closed segment.ms after their first record.',
   }),
   'segment.ms': long({
     default: 604_800_000,

@@ -32,13 +32,13 @@ export const transactionKeys = {
     default: 1,
     min: 1,
     max: 1,
-    doc: 'Replicas of __transaction_state. One broker holds one replica.',
+    doc: 'Without effect: one broker holds one replica.',
   }),
   'transaction.state.log.min.isr': int({
     default: 1,
     min: 1,
     max: 1,
-    doc: 'Replicas of __transaction_state that a write waits for. There is one.',
+    doc: 'Without effect: one broker holds one replica.',
   }),
   'transaction.state.log.segment.bytes': int({
     default: 104_857_600,

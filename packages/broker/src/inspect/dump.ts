@@ -115,7 +115,7 @@ export function* dumpLog(fs: FileSystem, path: string, options: DumpOptions = {}
     return
   }
   const names = fs.list(path).filter((name) => offsetOfFile(name, LogSuffix.log) !== undefined)
-  if (names.length === 0) throw unknownFile(path)
+  if (names.length === 0) throw unknownFile(fs, path)
   for (const [i, name] of names.entries()) {
     const next = names[i + 1]
     const end = next === undefined ? Number.POSITIVE_INFINITY : (offsetOfFile(next, LogSuffix.log) as number)
@@ -142,7 +142,7 @@ function* dumpFile(fs: FileSystem, path: string, options: DumpOptions): Generato
   // Compaction and deletion put suffixes of their own behind; a snapshot of the metadata has an epoch in its name.
   const match = /^(\d{20})(-\d{10})?(\.\w+?)(\.(deleted|cleaned|swap))?$/.exec(name)
   const dumper = match?.[3] === '.checkpoint' ? dumpSegment : match ? dumpers[match[3] as string] : undefined
-  if (!info || !match || !dumper) throw unknownFile(path)
+  if (!info || !match || !dumper) throw unknownFile(fs, path)
   yield { kind: 'file', file: path, size: info.size }
   yield* dumper(fs, path, Number(match[1]), options)
 }
@@ -261,7 +261,13 @@ function* dumpSnapshot(fs: FileSystem, path: string): Generator<DumpEntry> {
   }
 }
 
-function unknownFile(path: string): MillraceError {
+function unknownFile(fs: FileSystem, path: string): MillraceError {
+  if (!fs.stat(path)) {
+    return new MillraceError('LOG_FILE_UNKNOWN', {
+      message: `There is no ${path}.`,
+      fix: 'Correct the folder (--data), topic or partition. A partition gets its folder with its first record.',
+    })
+  }
   return new MillraceError('LOG_FILE_UNKNOWN', {
     message: `${path} is neither the folder of a partition nor a file of its log.`,
     fix: 'Give a folder as data/lines-0, or a file in it that ends with .log, .index, .timeindex, .txnindex or .snapshot.',

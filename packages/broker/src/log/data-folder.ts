@@ -169,6 +169,7 @@ export class DataFolder {
     const path = this.file(LogFile.metaProperties)
     const text = readTextFile(this.#fs, path)
     if (text === undefined) {
+      this.#checkEmpty()
       const meta = {
         nodeId,
         clusterId: clusterId ?? uuidToString(randomUuid(random)),
@@ -190,7 +191,26 @@ export class DataFolder {
         fix: 'Start with that node.id and cluster id, or choose another data folder.',
       })
     }
+    if (kafkasOwn.some((name) => this.#fs.stat(this.file(name)))) {
+      throw new MillraceError('BROKER_DATA_FOREIGN', {
+        message: `The folder ${this.path} belongs to Apache Kafka.`,
+        fix: `Take it over with millrace broker import --from ${this.path} --data NEW_FOLDER, which changes nothing in it, or choose another folder with --data.`,
+      })
+    }
     return meta
+  }
+
+  /** A folder that is full of other things was given by mistake, and one whose meta.properties is lost is no new one. */
+  #checkEmpty(): void {
+    const others = this.#fs
+      .list(this.path)
+      .filter((name) => !name.startsWith('.') && name !== 'lost+found' && name !== `${LogFile.metaProperties}.tmp`)
+    if (others.length === 0) return
+    const some = others.slice(0, 3).join(', ') + (others.length > 3 ? ' …' : '')
+    throw new MillraceError('BROKER_DATA_UNUSABLE', {
+      message: `The folder ${this.path} is no data folder: it has no meta.properties, but ${some}.`,
+      fix: 'Choose a new or empty folder with --data. Where the file is lost, restore it.',
+    })
   }
 
   #readCleanerOffsets(): OffsetCheckpoint | undefined {
@@ -208,6 +228,9 @@ export class DataFolder {
     return bytesEqual(utf8(text), cleanShutdownContent)
   }
 }
+
+/** What a quorum of Apache Kafka writes, and this broker does not. */
+const kafkasOwn = ['bootstrap.checkpoint', '__cluster_metadata-0/quorum-state']
 
 function claim(fs: FileSystem, path: string): FolderLock {
   try {

@@ -139,8 +139,9 @@ describe('partitions', () => {
   })
 
   test('folders that are not partitions are left alone', async () => {
-    const clock = new ManualClock({ now: start })
-    const fileSystem = new MemoryFileSystem({ clock })
+    const first = openLogs()
+    await closeLogs(first)
+    const { clock, fileSystem } = first
     fileSystem.makeDirectory('data/notes')
     fileSystem.makeDirectory('data/x-y')
     const file = fileSystem.open('data/t-0', 'create')

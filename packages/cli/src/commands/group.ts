@@ -84,7 +84,9 @@ function addDescribe(group: Command, context: CliContext): void {
 }
 
 async function detailsOf(admin: KafkaAdmin, group: ConsumerGroupDescription) {
-  const committed = await admin.fetchOffsets(group.groupId)
+  const committed = (await admin.fetchOffsets(group.groupId)).toSorted((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  )
   if (group.state === 'Dead' && committed.length === 0) {
     throw new MillraceError('CLI_NO_SUCH_GROUP', {
       message: `There is no group ${group.groupId}.`,

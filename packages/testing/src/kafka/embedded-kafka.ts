@@ -14,7 +14,7 @@ import {
 import { hostSystem, MillraceError, sleep } from '@millrace/std'
 import type { ManualClock } from '../manual-clock.ts'
 import { type Fault, Faults, type Injection } from './faults.ts'
-import { brokerTime, clientClock } from './test-time.ts'
+import { brokerTime, clientClock, defaultWaitMs } from './test-time.ts'
 import {
   type FormOf,
   type ReadOptions,
@@ -59,7 +59,6 @@ interface Client {
 
 /** The client of the kit's own helpers: no fault hits it. */
 const helperClientId = 'embedded-kafka'
-const defaultWaitMs = 4_000
 const groupPauseMs = 10
 /** How long a client may take to say goodbye, and without any broker in reach. */
 const closeMs = 2_000

@@ -1,7 +1,8 @@
 import { type InterceptedRequest, type Interception, namesTopics, type RequestInterceptor } from '@millrace/broker'
 import type * as kafka from '@millrace/kafka'
 import { type Api, apis, ErrorCode, type ErrorName } from '@millrace/kafka'
-import { MillraceError, suggest } from '@millrace/std'
+import { hostSystem, MillraceError, suggest } from '@millrace/std'
+import { defaultWaitMs } from './test-time.ts'
 
 /** The name of one of Kafka's APIs: `'Produce'`, `'Fetch'`, `'JoinGroup'` … */
 export type ApiName = { [K in keyof typeof kafka]: (typeof kafka)[K] extends Api ? K : never }[keyof typeof kafka]
@@ -31,8 +32,12 @@ export interface Fault {
 export interface Injection extends Disposable {
   /** Requests that it has hit. */
   readonly hits: number
-  /** Resolves when it has hit `count` requests in all (1 by default). */
-  whenHit(count?: number): Promise<void>
+  /**
+   * Resolves when it has hit `count` requests in all (1 by default).
+   *
+   * @throws MillraceError TESTING_WAITED_IN_VAIN: it has not within `timeoutMs` (4,000 by default)
+   */
+  whenHit(count?: number, options?: { readonly timeoutMs?: number }): Promise<void>
   /** Nothing is hit any more. */
   remove(): void
 }
@@ -73,9 +78,30 @@ class ActiveFault implements Injection {
     return true
   }
 
-  whenHit(count = 1): Promise<void> {
+  whenHit(count = 1, { timeoutMs = defaultWaitMs } = {}): Promise<void> {
     if (this.hits >= count) return Promise.resolve()
-    return new Promise((resolve) => this.#waiting.push({ count, resolve }))
+    const { timers } = hostSystem
+    return new Promise((resolve, reject) => {
+      const timer = timers.schedule(timeoutMs, () => reject(this.#inVain(count, timeoutMs)))
+      this.#waiting.push({
+        count,
+        resolve: () => {
+          timers.cancel(timer)
+          resolve()
+        },
+      })
+    })
+  }
+
+  #inVain(count: number, timeoutMs: number): MillraceError {
+    const { times = Number.POSITIVE_INFINITY } = this.fault
+    return new MillraceError('TESTING_WAITED_IN_VAIN', {
+      message: `The fault of ${[...this.apis].join(', ')} has hit ${this.hits} of ${count} requests within ${timeoutMs} ms.`,
+      fix:
+        count > times
+          ? `Wait for no more than ${times}: then it is gone.`
+          : 'See whether the code under test sends such requests, or give a longer timeoutMs.',
+    })
   }
 
   remove(): void {

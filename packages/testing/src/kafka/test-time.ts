@@ -1,6 +1,9 @@
 import { type Clock, hostSystem, type System, type Timers } from '@millrace/std'
 import type { ManualClock } from '../manual-clock.ts'
 
+/** How long the kit waits for what a test expects, milliseconds. */
+export const defaultWaitMs = 4_000
+
 /** The time of a broker whose test moves it: what is to happen at once happens by itself. */
 export function brokerTime(clock: ManualClock): Pick<System, 'clock' | 'timers'> {
   const { timers: host } = hostSystem

@@ -46,6 +46,13 @@ test('a fetch in a session learns of an error of its topic', async () => {
   expect(values).toEqual(['b'])
 })
 
+test('who waits for a fault that hits nothing is told so', async () => {
+  await using kafka = await embeddedKafka()
+  using fault = kafka.inject({ api: 'EndTxn', error: 'NOT_COORDINATOR', times: 1 })
+  await expect(fault.whenHit(1, { timeoutMs: 1 })).rejects.toMatchObject({ code: 'TESTING_WAITED_IN_VAIN' })
+  await expect(fault.whenHit(2, { timeoutMs: 1 })).rejects.toThrow('0 of 2 requests')
+})
+
 describe('a cut connection', () => {
   test.each([
     ['before', 0],
