@@ -77,6 +77,11 @@ export class DataFolder {
     return this.#recoveryPoints.has(partition)
   }
 
+  /** The file of log start offsets, when it cannot be understood. (Others cost a longer recovery, nothing else.) */
+  get damagedFile(): string | undefined {
+    return this.#logStartOffsets.wasDamaged ? this.file(LogFile.logStartOffsets) : undefined
+  }
+
   logStartOffset(partition: string): number {
     return this.#logStartOffsets.get(partition) ?? 0
   }

@@ -11,6 +11,8 @@ export type LogEvent =
     }
   /** The log ends before what is known to have been acknowledged: its files were changed by something else. */
   | { readonly kind: 'records-lost'; readonly folder: string; readonly firstOffset: number; readonly endOffset: number }
+  /** The checkpoint of log start offsets is damaged: logs begin with their first segments. */
+  | { readonly kind: 'log-starts-lost'; readonly file: string }
   /** A range of a segment is damaged, or missing (`bytes` 0): reads of these offsets fail, all others work. */
   | {
       readonly kind: 'quarantined'

@@ -112,6 +112,8 @@ export class LogManager {
       failed: (cause) =>
         options.listener?.event?.(undefined, { kind: 'checkpoint-failed', folder: options.folder, cause }),
     })
+    const { damagedFile: file } = this.#folder
+    if (file !== undefined) options.listener?.event?.(undefined, { kind: 'log-starts-lost', file })
     try {
       this.#loadLogs()
     } catch (cause) {

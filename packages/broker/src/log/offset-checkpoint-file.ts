@@ -16,11 +16,15 @@ export class OffsetCheckpointFile {
   /** Grows whenever what is being written at that moment may have become wrong. */
   #revision = 0
 
-  /** A damaged file costs a longer recovery, nothing else. */
+  /** The file is there and cannot be understood: it is as if it said nothing. */
+  readonly wasDamaged: boolean
+
   constructor(fileSystem: FileSystem, path: string) {
     this.#fs = fileSystem
     this.#path = path
-    this.#offsets = parseOffsetCheckpoint(readTextFile(fileSystem, path) ?? '') ?? new Map()
+    const offsets = parseOffsetCheckpoint(readTextFile(fileSystem, path) ?? '')
+    this.wasDamaged = offsets === undefined
+    this.#offsets = offsets ?? new Map()
   }
 
   get(partition: string): number | undefined {

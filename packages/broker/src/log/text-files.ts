@@ -14,14 +14,18 @@ export function readTextFile(fs: FileSystem, path: string): string | undefined {
 /** Offsets by `topic-partition` folder name. */
 export type OffsetCheckpoint = Map<string, number>
 
-/** `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`: version, count, then `topic partition offset`. */
+/**
+ * `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`: version, count, then `topic partition offset`. The last
+ * line has the CRC-32C of those before it, to Kafka an offset of a partition that is not there: nothing else would show that
+ * a number is another one, and a log start that is too far on deletes records.
+ */
 export function formatOffsetCheckpoint(offsets: OffsetCheckpoint): Uint8Array {
-  let text = `0\n${offsets.size}\n`
+  let text = `0\n${offsets.size + 1}\n`
   for (const [folder, offset] of offsets) {
     const dash = folder.lastIndexOf('-')
     text += `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${offset}\n`
   }
-  return utf8(text)
+  return utf8(`${text}#crc32c 0 ${crc32c(utf8(text))}\n`)
 }
 
 export function parseOffsetCheckpoint(text: string): OffsetCheckpoint | undefined {
@@ -29,6 +33,13 @@ export function parseOffsetCheckpoint(text: string): OffsetCheckpoint | undefine
   if (text === '') return new Map()
   const lines = checkpointLines(text)
   if (!lines) return undefined
+  // Kafka's own files have none.
+  const sum = /^#crc32c 0 (\d+)$/.exec(lines.at(-1) ?? '')
+  if (sum) {
+    const body = text.slice(0, -sum[0].length - 1)
+    if (Number(sum[1]) !== crc32c(utf8(body))) return undefined
+    lines.pop()
+  }
   const offsets: OffsetCheckpoint = new Map()
   for (const line of lines) {
     const match = /^(\S+) (\d+) (\d+)$/.exec(line)

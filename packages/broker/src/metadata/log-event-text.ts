@@ -13,6 +13,11 @@ export function logEventText(event: LogEvent): { level: 'info' | 'warn' | 'error
         level: 'error',
         message: `${event.folder} ends at offset ${event.firstOffset}: offsets ${event.firstOffset} to ${event.endOffset - 1} had been acknowledged and are gone, which no crash explains. The broker goes on from there`,
       }
+    case 'log-starts-lost':
+      return {
+        level: 'error',
+        message: `${event.file} is damaged: records that were deleted by DeleteRecords may be back, up to a segment of each partition. Delete them again`,
+      }
     case 'quarantined':
       return {
         level: 'error',

@@ -69,8 +69,10 @@ describe('the data folder', () => {
     log.deleteRecordsBefore(5)
     await clock.advanceAsync(60_000)
     const read = (name: string) => bytesToString(fileSystem.readFile(`data/${name}`))
-    expect(read('recovery-point-offset-checkpoint')).toBe(`0\n1\nt 0 ${log.recoveryPoint}\n`)
-    expect(read('log-start-offset-checkpoint')).toBe('0\n1\nt 0 5\n')
+    expect(read('recovery-point-offset-checkpoint')).toMatch(
+      new RegExp(`^0\n2\nt 0 ${log.recoveryPoint}\n#crc32c 0 \\d+\n$`),
+    )
+    expect(read('log-start-offset-checkpoint')).toMatch(/^0\n2\nt 0 5\n#crc32c 0 \d+\n$/)
     expect(read('t-0/partition.metadata')).toBe('version: 0\ntopic_id: BwcHBwcHBwcHBwcHBwcHBw')
     expect(logs.topicIdOf('t', 0)).toEqual(topicId)
   })
