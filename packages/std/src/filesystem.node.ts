@@ -178,16 +178,25 @@ export const nodeFileSystem: FileSystem = {
 
 /** Node's own recursive mkdir never returns where the system answers ENOENT for a folder that it does not allow (/proc). */
 function makeFolders(path: string): void {
-  const stats = fs.statSync(path, { throwIfNoEntry: false })
-  if (stats?.isDirectory()) return
-  if (stats) throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' })
+  // Mostly the folder around it is there: then one call is all.
+  const problem = makeFolder(path)
+  if (!problem) return
+  if (fs.statSync(path, { throwIfNoEntry: false }))
+    throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' })
   const parent = parentOf(path)
-  if (parent !== path) makeFolders(parent)
+  if (problem.code !== 'ENOENT' || parent === path) throw problem
+  makeFolders(parent)
+  const second = makeFolder(path)
+  if (second) throw second
+}
+
+/** Undefined when the folder is there now, whoever has made it. */
+function makeFolder(path: string): NodeJS.ErrnoException | undefined {
   try {
     fs.mkdirSync(path)
+    return undefined
   } catch (cause) {
-    // Another process was faster.
-    if (!fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw cause
+    return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ? undefined : (cause as NodeJS.ErrnoException)
   }
 }
 
