@@ -113,6 +113,13 @@ describe('log verify', () => {
       problem: 'The record batch fails its checksum (CRC-32C)',
     })
     expect(JSON.parse(forMachines.out.at(-1) as string)).toMatchObject({ problems: forMachines.out.length - 1 })
+    // What is sound behind the damage is walked over, and printed.
+    const batchesOf = (lines: string[]) => JSON.parse(lines.at(-1) as string).batches
+    const { out: sound } = await cli(['log', 'verify', '--data', data, '--json'])
+    expect(batchesOf(forMachines.out)).toBe(batchesOf(sound) - 1)
+    const dumped = await cli(['log', 'dump', join(damaged, 'lines-0')])
+    expect(dumped.out[1]).toContain('DAMAGED at position 0')
+    expect(dumped.out.join('\n')).toContain('offsets 2 to 2')
   })
 
   test('needs a data folder', async () => {

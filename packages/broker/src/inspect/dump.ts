@@ -31,6 +31,7 @@ import { LogSuffix, offsetOfFile, parsePartitionFolder } from '../log/log-files.
 import { decodeProducerSnapshot } from '../log/producer-snapshot.ts'
 import { ProducerState } from '../log/producer-state.ts'
 import { OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES } from '../log/segment-index.ts'
+import { findNextBatch } from '../log/segment-recovery.ts'
 import { TRANSACTION_ENTRY_BYTES } from '../log/transaction-index.ts'
 import { decodeInternalRecord, type InternalRecord } from './internal-records.ts'
 
@@ -69,7 +70,7 @@ export type DumpEntry =
       /** Decoded, where it is one of the broker's own. */
       readonly internal: InternalRecord | undefined
     }
-  /** The file is no longer read from there on. */
+  /** The file is read on where a sound batch follows. */
   | { readonly kind: 'damage'; readonly position: number; readonly problem: string }
   | { readonly kind: 'offset-entry'; readonly offset: number; readonly position: number }
   | { readonly kind: 'time-entry'; readonly timestamp: number; readonly offset: number }
@@ -147,20 +148,24 @@ function* dumpFile(fs: FileSystem, path: string, options: DumpOptions): Generato
   yield* dumper(fs, path, Number(match[1]), options)
 }
 
-function* dumpSegment(fs: FileSystem, path: string, _base: number, options: DumpOptions): Generator<DumpEntry> {
+function* dumpSegment(fs: FileSystem, path: string, base: number, options: DumpOptions): Generator<DumpEntry> {
   const { from = 0, to = Number.POSITIVE_INFINITY } = options
   const file = fs.open(path, 'read')
   const records = new RecordIndex()
   try {
-    const scan = new BatchScanner(file, { start: 0, end: file.size(), depth: 'batches', quarantine: [] })
-    for (;;) {
-      const check = scan.next()
-      if (check === END_OF_SCAN) return
+    const size = file.size()
+    const scan = new BatchScanner(file, { start: 0, end: size, depth: 'batches', quarantine: [] })
+    let expected = base
+    for (let check = scan.next(); check !== END_OF_SCAN; check = scan.next()) {
       if (check !== BatchCheck.ok) {
         yield { kind: 'damage', position: scan.position, problem: describeBatchCheck(check) }
-        return
+        const next = findNextBatch(file, scan.position, size, expected, Number.POSITIVE_INFINITY)
+        if (next === undefined) return
+        scan.seek(next.position)
+        continue
       }
-      if (lastOffset(scan.bytes, scan.at) < from) continue
+      expected = lastOffset(scan.bytes, scan.at) + 1
+      if (expected <= from) continue
       if (baseOffset(scan.bytes, scan.at) >= to) return
       yield* dumpBatch(scan, records, path, options)
     }

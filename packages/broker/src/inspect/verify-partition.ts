@@ -17,6 +17,7 @@ import { decodeProducerSnapshot } from '../log/producer-snapshot.ts'
 import { ProducerState } from '../log/producer-state.ts'
 import { readQuarantine } from '../log/quarantine.ts'
 import { sumOf } from '../log/segment-indexes.ts'
+import { findNextBatch } from '../log/segment-recovery.ts'
 import { parseLeaderEpochs, parsePartitionMetadata, readTextFile } from '../log/text-files.ts'
 import { OffsetIndexCheck, TimeIndexCheck, TransactionIndexCheck } from './index-checks.ts'
 import type { Problems } from './problem.ts'
@@ -197,9 +198,15 @@ export class PartitionVerifier {
           // Where a broker is writing at this moment, the rest of the batch is about to come.
           if (nextBase !== undefined || file.size() === size)
             problems.add(path, describeBatchCheck(check), scan.position)
-          break
+          const next = findNextBatch(file, scan.position, size, this.#expected, nextBase ?? Number.POSITIVE_INFINITY)
+          if (next === undefined) break
+          this.#expected = next.offset
+          scan.seek(next.position)
+          continue
         }
         this.#visitBatch(path, scan, start)
+        // What indexes and transactions say cannot be held against a part of the batches.
+        if (!isWhole) continue
         const first = baseOffset(scan.bytes, scan.at)
         const last = lastOffset(scan.bytes, scan.at)
         offsets.batch(scan.position, last)

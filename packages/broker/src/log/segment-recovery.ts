@@ -163,7 +163,7 @@ function isPlausible(
 }
 
 /** The first sound batch after `position` whose offsets are in [minOffset, maxOffset). */
-function findNextBatch(
+export function findNextBatch(
   file: FileHandle,
   position: number,
   fileSize: number,
