@@ -15,7 +15,8 @@ const { values, positionals } = parseArgs({
   options: { apache: { type: 'boolean', default: false }, bootstrap: { type: 'string' }, case: { type: 'string' } },
 })
 
-const port = 19192
+// Several may run on one machine, each with a Kafka of its own.
+const port = 21_000 + (process.pid % 4000)
 let apache: Running | undefined
 let bootstrap = values.bootstrap
 if (values.apache) {
