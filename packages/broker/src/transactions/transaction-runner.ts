@@ -10,6 +10,9 @@ import { decodeTransactionRecord, encodeTransactionRecord } from './transaction-
 import { TransactionShard } from './transaction-shard.ts'
 import { isPrepared } from './transaction-state.ts'
 
+/** What is written as one unit has to fit a segment. */
+const expiredAtOnce = 1_000
+
 export interface TransactionRunnerOptions {
   readonly journal: Journal
   readonly clock: Clock
@@ -97,7 +100,10 @@ export class TransactionRunner {
 
   /** Forgets transactional ids that were not used since `before`. */
   expire(before: number): void {
-    this.#runner.run(() => this.shard.expire(before))
+    const expired = this.shard.expire(before)
+    for (let i = 0; i < expired.length; i += expiredAtOnce) {
+      this.#runner.run(() => expired.slice(i, i + expiredAtOnce))
+    }
   }
 
   close(): void {

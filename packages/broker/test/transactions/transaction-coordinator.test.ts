@@ -295,6 +295,27 @@ test('a transactional id that nobody uses is forgotten, one with an open transac
   expect(await asker.init()).toEqual({ error: 'NONE', producerId: 1, producerEpoch: 0 })
 })
 
+test('many transactional ids are forgotten in units that fit a segment', async () => {
+  const asker = new Asker()
+  const { world } = asker
+  const units: number[] = []
+  for (const journal of world.journals) {
+    const append = journal.append.bind(journal)
+    journal.append = (records) => {
+      units.push(records.length)
+      append(records)
+    }
+  }
+  for (let i = 0; i < 3_000; i++) {
+    const request = { transactionalId: `id${i}`, timeoutMs, expected: undefined }
+    await asker.ask(world.coordinator.initProducer(request))
+  }
+  units.length = 0
+  world.clock.advance(1_000_000_000 + 100_000_000)
+  expect(units.reduce((sum, size) => sum + size, 0)).toBe(3_000)
+  expect(Math.max(...units)).toBeLessThanOrEqual(1_000)
+})
+
 test('a new transaction waits a little for the end of the one before it, where the client cannot know', async () => {
   const asker = new Asker()
   const producer = await asker.init()
