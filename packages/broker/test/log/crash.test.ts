@@ -118,10 +118,11 @@ const config: Partial<LogConfig> = {
 
 type FlushMode = LogConfig['flush']
 
-function openOn(disk: SimulatedDisk, clock: ManualClock, flush: FlushMode): Opened {
-  // So that it moves within segments.
-  const manager = { recoveryPointBytes: 1_000 }
-  return openLogs({ fileSystem: disk, clock, config: { ...config, flush }, manager })
+/** With a `retentionMs` everything goes that is older, also the active segment. */
+function openOn(disk: SimulatedDisk, clock: ManualClock, flush: FlushMode, retentionMs = -1): Opened {
+  // So that it moves within segments, after every batch or some.
+  const manager = { recoveryPointBytes: retentionMs < 0 ? 1_000 : 100_000 }
+  return openLogs({ fileSystem: disk, clock, config: { ...config, flush, retentionMs }, manager })
 }
 
 async function run(
@@ -130,8 +131,9 @@ async function run(
   flush: FlushMode,
   scenario: readonly Step[],
   model: Model,
+  retentionMs?: number,
 ): Promise<Opened> {
-  const open = () => openOn(disk, clock, flush)
+  const open = () => openOn(disk, clock, flush, retentionMs)
   let opened = open()
   const create = async () => {
     const made = opened.logs.createPartition('t', 0, topicId)
@@ -325,6 +327,10 @@ function expectTransactions(
     quarantined.every(([from, to]) => offset < from || offset >= to)
   const history = model.history.filter((batch) => batch.endOffset <= log.endOffset && isWhole(batch))
   expect(log.lastStableOffset).toBe(lastStableOffset(history, log.highWatermark, log.logStartOffset))
+  for (const { lastSequence, producerId } of log.producers()) {
+    const written = history.filter((batch) => batch.producerId === producerId && batch.lastSequence !== undefined)
+    expect([producerId, lastSequence]).toEqual([producerId, written.at(-1)?.lastSequence ?? -1])
+  }
   const seen: number[] = []
   for (let offset = log.logStartOffset; offset < log.lastStableOffset; ) {
     const { abortedTransactions, errorCode, parts } = log.read(offset, 700, { isolation: 'read_committed' })
@@ -450,14 +456,18 @@ describe('the end of the process', () => {
         const clock = new ManualClock({ now: start })
         const disk = new SimulatedDisk({ clock, random: seededRandom(seed) })
         const model = newModel()
-        const before = (await run(disk, clock, flush, scenario, model)).logs.get('t', 0) as PartitionLog
+        const retentionMs = seed % 2 === 0 ? 30_000 : -1
+        const before = (await run(disk, clock, flush, scenario, model, retentionMs)).logs.get('t', 0) as PartitionLog
         const { endOffset, lastStableOffset: stable, logStartOffset } = before
+        const producers = [...before.producers()].map(({ producerId, lastSequence }) => [producerId, lastSequence])
         disk.killProcess()
         const opened = openOn(disk, clock, flush)
         expect(check(opened, model, Number.POSITIVE_INFINITY)).toMatchObject({ endOffset, quarantined: [] })
         // That records were deleted is written down with the next checkpoint.
         const recovered = opened.logs.get('t', 0) as PartitionLog
         expect(Math.max(recovered.lastStableOffset, logStartOffset)).toBe(stable)
+        const known = [...recovered.producers()].map(({ producerId, lastSequence }) => [producerId, lastSequence])
+        expect(known.toSorted()).toEqual(producers.toSorted())
       }),
       runs(15),
     )

@@ -1,4 +1,4 @@
-import { baseOffset, isControl, isTransactional, lastOffset, producerId } from '@millrace/kafka'
+import { baseOffset, isControl, isTransactional, lastOffset, lastSequence, producerId } from '@millrace/kafka'
 import { readEndTxnMarker } from '../../src/log/index.ts'
 import type { AbortedTransaction } from '../../src/log/index.ts'
 import type { FoundBatch } from './fixture.ts'
@@ -9,6 +9,8 @@ export interface Appended {
   readonly endOffset: number
   readonly kind: 'data' | 'transactional' | 'commit' | 'abort'
   readonly producerId: number
+  /** Of data that has one. */
+  readonly lastSequence?: number
 }
 
 /** The same of a batch with its offset. */
@@ -17,7 +19,13 @@ export function appendedOf(batch: Uint8Array): Appended {
   const marker = isControl(batch, 0) ? readEndTxnMarker(batch, 0) : undefined
   const data = isTransactional(batch, 0) ? 'transactional' : 'data'
   const kind = marker ? (marker.commit ? 'commit' : 'abort') : data
-  return { offset, endOffset: lastOffset(batch, 0) + 1, kind, producerId: producerId(batch, 0) }
+  return {
+    offset,
+    endOffset: lastOffset(batch, 0) + 1,
+    kind,
+    producerId: producerId(batch, 0),
+    ...(!marker && { lastSequence: lastSequence(batch, 0) }),
+  }
 }
 
 interface ModelTransaction {
