@@ -29,13 +29,15 @@ export async function commandPage(): Promise<string> {
     ),
     '',
   ]
-  for (const [name, command] of leaves(program)) lines.push(`## ${name}`, '', '```', helpOf(command), '```', '')
+  for (const [name, command] of verbs(program)) lines.push(`## ${name}`, '', '```', helpOf(command), '```', '')
   return `${lines.join('\n')}`
 }
 
-function leaves(command: Command, name = command.name()): [string, Command][] {
+/** The verbs that do something: also one that has verbs of its own below it, as `broker` has. */
+function verbs(command: Command, name = command.name()): [string, Command][] {
   if (command.commands.length === 0) return [[name, command]]
-  return command.commands.flatMap((child) => leaves(child, `${name} ${child.name()}`))
+  const below = command.commands.flatMap((child) => verbs(child, `${name} ${child.name()}`))
+  return command.parent && command.options.length > 0 ? [[name, command], ...below] : below
 }
 
 function helpOf(command: Command): string {
