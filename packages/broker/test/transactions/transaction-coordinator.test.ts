@@ -1,9 +1,13 @@
+import { ManualClock } from '@millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { CoordinatorUnavailableError } from '../../src/journal/state-runner.ts'
 import type { ProducerIdAndEpoch, TransactionValue } from '../../src/transactions/transaction-record.ts'
-import { lastUsableEpoch } from '../../src/transactions/transaction-record.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { MarkerSender } from '../../src/transactions/marker-sender.ts'
+import { lastUsableEpoch, newTransactionValue } from '../../src/transactions/transaction-record.ts'
+import { TransactionRunner } from '../../src/transactions/transaction-runner.ts'
 import { encodeTransactionRecord } from '../../src/transactions/transaction-record-codec.ts'
-import { type MemoryJournal } from './memory-journal.ts'
+import { MemoryJournal } from './memory-journal.ts'
 import { timeoutMs, topic, TransactionWorld } from './transaction-world.ts'
 
 const transactionalId = 'id'
@@ -295,25 +299,29 @@ test('a transactional id that nobody uses is forgotten, one with an open transac
   expect(await asker.init()).toEqual({ error: 'NONE', producerId: 1, producerEpoch: 0 })
 })
 
-test('many transactional ids are forgotten in units that fit a segment', async () => {
-  const asker = new Asker()
-  const { world } = asker
+test('many transactional ids are forgotten in units that fit a segment', () => {
+  const journal = new MemoryJournal()
+  const value = newTransactionValue(0, timeoutMs, 0)
+  journal.append(Array.from({ length: 3_000 }, (_, i) => encodeTransactionRecord({ transactionalId: `id${i}`, value })))
+  const clock = new ManualClock()
+  const runner = new TransactionRunner({
+    journal,
+    clock,
+    logger: silentLogger,
+    markers: new MarkerSender({ writer: { write: () => {} }, timers: clock, logger: silentLogger }),
+    nextProducerId: () => Promise.resolve(0),
+    completed: () => {},
+  })
+  runner.load()
   const units: number[] = []
-  for (const journal of world.journals) {
-    const append = journal.append.bind(journal)
-    journal.append = (records) => {
-      units.push(records.length)
-      append(records)
-    }
+  const append = journal.append.bind(journal)
+  journal.append = (records) => {
+    units.push(records.length)
+    append(records)
   }
-  for (let i = 0; i < 3_000; i++) {
-    const request = { transactionalId: `id${i}`, timeoutMs, expected: undefined }
-    await asker.ask(world.coordinator.initProducer(request))
-  }
-  units.length = 0
-  world.clock.advance(1_000_000_000 + 100_000_000)
-  expect(units.reduce((sum, size) => sum + size, 0)).toBe(3_000)
-  expect(Math.max(...units)).toBeLessThanOrEqual(1_000)
+  runner.expire(1)
+  expect(units).toEqual([1_000, 1_000, 1_000])
+  expect([...runner.shard.entries()]).toEqual([])
 })
 
 test('a new transaction waits a little for the end of the one before it, where the client cannot know', async () => {
