@@ -1,4 +1,5 @@
 import { MillraceError, suggest } from '@millrace/std'
+import { kafkaKeptKeys, kafkaReadOnlyKeys } from './kafka-keys.ts'
 import { type ConfigKey, type ConfigValue, ConfigValueError, parseConfigValue } from './key.ts'
 import { serverKeys } from './server-keys.ts'
 
@@ -120,10 +121,25 @@ function check(name: ServerKeyName, text: string): void {
   }
 }
 
+/** Properties of Apache Kafka for which there is something else here. */
+const instead: Readonly<Record<string, string>> = {
+  'broker.id': "Use 'node.id'.",
+  listeners: 'Give the address with --host and --port, or startBroker({ host, port }).',
+  'log.dir': 'Give the data folder with --data, or startBroker({ data }).',
+  'log.dirs': 'Give the data folder with --data, or startBroker({ data }).',
+}
+
 function unknownKey(name: string): MillraceError {
-  const near = suggest(name, serverKeyNames)
   return new MillraceError('BROKER_CONFIG_UNKNOWN', {
     message: `This broker has no property '${name}'.`,
-    fix: near ? `Did you mean '${near}'?` : `The properties are listed in docs/broker-configuration.md.`,
+    fix: Object.hasOwn(instead, name) ? instead[name] : fixOfUnknown(name),
   })
+}
+
+function fixOfUnknown(name: string): string {
+  if (kafkaReadOnlyKeys.has(name) || Object.hasOwn(kafkaKeptKeys, name)) {
+    return "It is one of Apache Kafka's that has no meaning here: leave it out."
+  }
+  const near = suggest(name, serverKeyNames)
+  return near ? `Did you mean '${near}'?` : 'The properties are listed in docs/broker-configuration.md.'
 }

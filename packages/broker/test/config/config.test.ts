@@ -19,6 +19,19 @@ describe('server configuration', () => {
     )
   })
 
+  test.each([
+    ['log.dirs', /--data/],
+    ['listeners', /--port/],
+    ['broker.id', /'node\.id'/],
+    ['offsets.topic.replication.factor', /leave it out/],
+    ['num.io.threads', /leave it out/],
+    ['zookeeper.connect', /broker-configuration/],
+  ])("says what to do with Apache Kafka's %s", (name, fix) => {
+    expect(() => parseServerConfig({ [name]: 'x' })).toThrow(
+      expect.objectContaining({ fix: expect.stringMatching(fix) }),
+    )
+  })
+
   test('takes times in coarser units too; the finest counts', () => {
     const days = { 'log.retention.hours': 48, 'log.roll.hours': 1 }
     expect(parseServerConfig(days)).toMatchObject({ 'log.retention.ms': 172_800_000, 'log.roll.ms': 3_600_000 })
