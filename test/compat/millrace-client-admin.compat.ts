@@ -150,10 +150,12 @@ compatSuite("Millrace's client: groups and administration", { available: true, v
     const described: number[] = []
     for await (const { partition } of admin.describeTopicPartitions([topic], { pageSize: 2 })) described.push(partition)
     expect(described).toEqual([0, 1, 2])
-    const dirs = await admin.describeLogDirs({ topics: [topic] })
-    const replicas = dirs.flatMap((dir) => dir.replicas)
-    expect(replicas.map(({ partition }) => partition).sort()).toEqual([0, 1, 2])
-    expect(replicas.find(({ partition }) => partition === 0)?.sizeBytes).toBeGreaterThan(0)
+    const replicas = async () => (await admin.describeLogDirs({ topics: [topic] })).flatMap((dir) => dir.replicas)
+    // Apache Kafka makes a partition's folder after its leader is known.
+    await expect
+      .poll(async () => (await replicas()).map(({ partition }) => partition).sort(), { timeout: 10_000 })
+      .toEqual([0, 1, 2])
+    expect((await replicas()).find(({ partition }) => partition === 0)?.sizeBytes).toBeGreaterThan(0)
     const [latest] = await admin.listOffsets([{ topic, partition: 0, at: 'maxTimestamp' }])
     expect(latest).toMatchObject({ offset: 0, timestamp: 1_700_000_000_000 })
     expect((await admin.describeQuorum()).voters.length).toBeGreaterThan(0)

@@ -125,22 +125,24 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Adds the values (and keys, none of them null) `from` to `to` of columns, until the batch would pass `maxBytes`; an empty batch takes at
-   * least one. Returns the index after the last one taken. With `rows` these are indexes into it, and it holds those of
-   * the columns. `timestamps` in milliseconds since the epoch, integers.
+   * Adds the rows `from` to `to` of columns, until the batch would pass `maxBytes`; an empty batch takes at least one.
+   * Returns the index after the last one taken. With `rows` these are indexes into it, and it holds those of the columns.
+   * `timestamps` in milliseconds since the epoch, integers; `headers` by row, where there are any.
    */
   appendColumns(columns: {
     values: ByteColumn
     keys?: ByteColumn | undefined
     timestamps: Float64Array
+    headers?: readonly (readonly RecordHeader[])[] | undefined
     rows?: Int32Array | undefined
     from: number
     to: number
     maxBytes?: number | undefined
   }): number {
-    const { values, keys, timestamps, rows, from, to } = columns
+    const { values, keys, timestamps, headers, rows, from, to } = columns
     const limit = columns.maxBytes ?? MAX_BATCH_BYTES
     const { offsets, nulls } = values
+    const keyNulls = keys?.nulls
     const valueRegion = new CopyRegion(values.data)
     const keyRegion = keys ? new CopyRegion(keys.data) : valueRegion
     for (let i = from; i < to; i++) {
@@ -149,15 +151,19 @@ export class RecordBatchBuilder {
       const isNull = nulls !== undefined && nulls[row] === 1
       const valueLength = isNull ? 0 : (offsets[row + 1] as number) - start
       const keyStart = keys ? (keys.offsets[row] as number) : 0
-      const keyLength = keys ? (keys.offsets[row + 1] as number) - keyStart : 0
+      const hasKey = keys !== undefined && (keyNulls === undefined || keyNulls[row] !== 1)
+      const keyLength = hasKey ? (keys.offsets[row + 1] as number) - keyStart : 0
+      const ofRow = headers?.[row]
+      const encodedHeaders = ofRow !== undefined && ofRow.length > 0 ? encodeHeaders(ofRow) : undefined
       const delta = this.#count
       const timestamp = timestamps[row] as number
       const timeDelta = delta === 0 ? 0 : timestamp - this.#baseTimestamp
       const body =
-        2 +
+        1 +
+        (encodedHeaders === undefined ? 1 : encodedHeaders.byteLength) +
         varlongSize(timeDelta) +
         varintSize(delta) +
-        (keys ? varintSize(keyLength) + keyLength : 1) +
+        (hasKey ? varintSize(keyLength) + keyLength : 1) +
         varintSize(valueLength) +
         valueLength
       if (delta > 0 && this.#at + body + 5 > limit) return i
@@ -180,18 +186,19 @@ export class RecordBatchBuilder {
         bytes[at + 1] = delta >>> 6
         at += 2
       } else at = writeVarint(bytes, at, delta)
-      if (keys) {
+      if (hasKey) {
         at = writeVarint(bytes, at, keyLength)
         copyRegion(keyRegion, keyStart, this.#region, at, keyLength)
         at += keyLength
-      } else bytes[at++] = 1
+      } else bytes[at++] = NULL_LENGTH
       if (isNull) bytes[at++] = NULL_LENGTH
       else {
         at = writeVarint(bytes, at, valueLength)
         copyRegion(valueRegion, start, this.#region, at, valueLength)
         at += valueLength
       }
-      bytes[at++] = 0
+      if (encodedHeaders === undefined) bytes[at++] = 0
+      else at = copy(encodedHeaders, bytes, at)
       this.#at = at
       this.#count = delta + 1
     }

@@ -275,6 +275,29 @@ describe('KafkaProducer', () => {
     )
   })
 
+  it('sends columns with headers, and those of their rows that have no key to one partition', async () => {
+    const { system, producer, logs } = await setUp({}, { partitions: 4 })
+    const keys = column(['a', '', '', 'd'])
+    const ranges = await system.run(
+      producer.sendBatch({
+        topic: 't',
+        keys: { ...keys, nulls: Uint8Array.of(0, 1, 1, 0) },
+        values: column(['1', '2', '3', '4']),
+        headers: [[], [{ key: 'h', value: Buffer.from('x') }], [], []],
+        timestamps: new Float64Array(4).fill(5),
+      }),
+    )
+    expect(ranges.reduce((sum, range) => sum + range.count, 0)).toBe(4)
+    const records = logs.flatMap((log, partition) =>
+      log.batches.flatMap((batch) => [...iterateRecords(batch)].map((record) => ({ partition, record }))),
+    )
+    const keyless = records.filter(({ record }) => record.key === null)
+    expect(keyless.map(({ record }) => Buffer.from(record.value ?? []).toString())).toEqual(['2', '3'])
+    expect(new Set(keyless.map(({ partition }) => partition)).size).toBe(1)
+    expect(records.flatMap(({ record }) => record.headers)).toMatchObject([{ key: 'h' }])
+    await system.run(producer.close())
+  })
+
   it('fills batches of one partition before it turns to another when there is no key', async () => {
     const { system, producer, logs } = await setUp({ batchSize: 1_000, lingerMs: 50 }, { partitions: 4 })
     const value = 'x'.repeat(60)

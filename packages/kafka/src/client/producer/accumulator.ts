@@ -87,6 +87,7 @@ export class Accumulator {
       values: ByteColumn
       keys?: ByteColumn | undefined
       timestamps: Float64Array
+      headers?: readonly (readonly RecordHeader[])[] | undefined
       rows?: Int32Array | undefined
     },
     from: number,

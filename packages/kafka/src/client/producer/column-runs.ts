@@ -15,14 +15,27 @@ export function wholeRun(batch: ColumnBatch, partition: number): ColumnRun {
   return { partition, rows: undefined, next: 0, end: batch.timestamps.length }
 }
 
-/** Divides the rows by their keys, as the choice for single records does; within a partition they keep their order. */
-export function runsByKey(batch: ColumnBatch, keys: ByteColumn, partitionCount: number): ColumnRun[] {
+/**
+ * Divides the rows by their keys, as the choice for single records does; within a partition they keep their order. Rows
+ * without a key go to `keyless`.
+ */
+export function runsByKey(
+  batch: ColumnBatch,
+  keys: ByteColumn,
+  partitionCount: number,
+  keyless: () => number,
+): ColumnRun[] {
+  const { nulls } = keys
+  const withoutKey = nulls?.includes(1) ? keyless() : -1
   const count = batch.timestamps.length
   const partitionOf = new Int32Array(count)
   const counts = new Int32Array(partitionCount)
   for (let row = 0; row < count; row++) {
     const start = keys.offsets[row] as number
-    const partition = partitionForKey(keys.data, partitionCount, start, keys.offsets[row + 1] as number)
+    const partition =
+      nulls?.[row] === 1
+        ? withoutKey
+        : partitionForKey(keys.data, partitionCount, start, keys.offsets[row + 1] as number)
     partitionOf[row] = partition
     counts[partition] = (counts[partition] as number) + 1
   }

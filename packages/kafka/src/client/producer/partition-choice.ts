@@ -51,9 +51,10 @@ export class PartitionChoice {
 
   forColumns(batch: ColumnBatch, metadata: TopicMetadata): ColumnRun[] {
     if (batch.partition !== undefined) return [wholeRun(batch, batch.partition)]
-    if (batch.keys) return runsByKey(batch, batch.keys, metadata.partitions.length)
     const bytes = batch.values.offsets[batch.timestamps.length] as number
-    return [wholeRun(batch, this.#sticky(metadata, bytes))]
+    const keyless = () => this.#sticky(metadata, bytes)
+    if (batch.keys) return runsByKey(batch, batch.keys, metadata.partitions.length, keyless)
+    return [wholeRun(batch, keyless())]
   }
 
   #sticky(metadata: TopicMetadata, bytes: number): number {

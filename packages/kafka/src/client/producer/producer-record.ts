@@ -30,12 +30,14 @@ export interface RecordMetadata {
 /** Records given as columns: the unit in which an engine's sink works. */
 export interface ColumnBatch {
   topic: string
-  /** Without it: by the keys, or one partition for all when there are none. */
+  /** Without it: by the keys; records without one go to one partition for all of them. */
   partition?: number
   /** With `nulls`, some are tombstones on a compacted topic. */
   values: ByteColumn
-  /** All or none of the records have one. */
+  /** With `nulls`, some records have none. */
   keys?: ByteColumn
+  /** One list for each record, maybe empty. Costs an object for each header, unlike the other columns. */
+  headers?: readonly (readonly RecordHeader[])[]
   /** Milliseconds since the epoch, integers. Its length is the number of records. */
   timestamps: Float64Array
 }

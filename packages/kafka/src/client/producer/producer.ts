@@ -278,9 +278,9 @@ export class KafkaProducer {
   }
 
   #appendRun(send: ColumnSend, run: ColumnRun): boolean {
-    const { topic, values, keys, timestamps } = send.batch
+    const { topic, values, keys, timestamps, headers } = send.batch
     const queue = this.#accumulator.queue(topic, run.partition)
-    const columns = { values, keys, timestamps, rows: run.rows }
+    const columns = { values, keys, timestamps, headers, rows: run.rows }
     while (run.next < run.end) {
       if (!this.#accumulator.hasRoom(this.#options.batchSize)) return false
       const { batch, firstDelta, end } = this.#accumulator.appendColumns(queue, columns, run.next, run.end)
