@@ -27,6 +27,8 @@ export async function java(main: string, args: readonly (string | number)[], mem
     [`-Xmx${memory}`, '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-cp', classPath(), main, ...args.map(String)],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
+  const end = () => void child.kill('SIGKILL')
+  process.once('exit', end)
   let printed = ''
   let complaints = ''
   child.stdout.on('data', (chunk: Buffer) => {
@@ -36,6 +38,7 @@ export async function java(main: string, args: readonly (string | number)[], mem
     complaints += chunk
   })
   const status = await new Promise((resolve) => child.on('close', resolve))
+  process.off('exit', end)
   if (status !== 0) throw new Error(`${main} ended with ${status}:\n${printed.slice(-2000)}${complaints.slice(-2000)}`)
   return printed
 }
