@@ -92,6 +92,25 @@ describe.each([1, 2] as const)('transactions v%i', (version) => {
 })
 
 describe('transactions', () => {
+  it.each([
+    ['is too large', { topic: 't', partition: 0, value: Buffer.alloc(2_000_000) }, 'KAFKA_RECORD_TOO_LARGE'],
+    ['names a partition that there is not', { topic: 't', partition: 7, value: 'a' }, 'KAFKA_UNKNOWN_PARTITION'],
+    ['names a topic that there is not', { topic: 'missing', value: 'a' }, 'KAFKA_TIMEOUT'],
+    ['has a time that is none', { topic: 't', value: 'a', timestamp: 0.5 }, 'KAFKA_INVALID_TIMESTAMP'],
+  ])('can only be aborted when a record %s, also if nobody looks at the send', async (_what, record, code) => {
+    const { system, transactions, producer } = await begun(2, 'written')
+    await system.run(producer.flush())
+    const sent = producer.send(record).catch(raise)
+    expect(await system.run(producer.commitTransaction().catch(raise))).toMatchObject({ abortable: true })
+    expect(await sent).toMatchObject({ code })
+    await system.run(producer.abortTransaction())
+    expect(transactions.transactions.get('tx')?.state).toBe('CompleteAbort')
+    producer.beginTransaction()
+    send(producer, 'next')
+    await system.run(producer.commitTransaction())
+    await system.run(producer.close())
+  })
+
   it('that are committed are not said to have failed when the epoch after them cannot be had', async () => {
     const { system, cluster, logs, transactions, producer } = await begun(1, 'a')
     await system.run(producer.flush())

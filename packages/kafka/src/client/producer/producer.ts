@@ -229,7 +229,8 @@ export class KafkaProducer {
   /** In a transaction nobody has to look at each send: the commit tells, too. */
   #promise<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
     const promise = new Promise<T>(start)
-    if (this.#transactions) promise.catch(ignore)
+    const transactions = this.#transactions
+    if (transactions) promise.catch((error: Error) => transactions.sendFailed(error))
     return promise
   }
 
@@ -356,5 +357,3 @@ function invalidTimestamp(topic: string, timestamp: number): MillraceError {
     fix: 'Give whole milliseconds since 1970, such as Date.now() or date.getTime() of a valid date.',
   })
 }
-
-function ignore(): void {}

@@ -8,7 +8,7 @@ import type { ProducerBatch, ProducerIdentity } from '../producer/producer-batch
 import { EndingCalls, within } from './ending-calls.ts'
 import { PartitionAnnouncer } from './partition-announcer.ts'
 import type { PreparedTransaction } from './prepared-transaction.ts'
-import { abortableError, fatalError, judge, outOfTurn } from './transaction-errors.ts'
+import { abortableError, fatalError, judge, outOfTurn, TransactionError } from './transaction-errors.ts'
 import { type TransactionCallOptions, TransactionRequests, type TransactionVersion } from './transaction-requests.ts'
 import { nextState, type TransactionState } from './transaction-state.ts'
 
@@ -107,6 +107,12 @@ export class TransactionManager implements Numbering {
   /** To be called for each record before it is added. @throws {TransactionError} */
   checkOpen(): void {
     if (this.#state !== 'open') this.#refuse('send()')
+  }
+
+  /** A record that was to be part of the transaction is not: it did not even get into a batch, perhaps. */
+  sendFailed(error: Error): void {
+    const isMisuse = error instanceof TransactionError || error instanceof ClientClosedError
+    if (!isMisuse && this.mayRetry) this.#fail(error, 'leader')
   }
 
   async sendOffsets(
