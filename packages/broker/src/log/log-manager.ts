@@ -16,15 +16,17 @@ import { DataFolder } from './data-folder.ts'
 import { replaceFile } from './durable-file.ts'
 import { FileHandles } from './file-handles.ts'
 import { FlushScheduler } from './flush-scheduler.ts'
+import { foundPartitions } from './found-partitions.ts'
+import { inParallel } from './in-parallel.ts'
 import { LogCheckpoints } from './log-checkpoints.ts'
 import type { LogConfig } from './log-config.ts'
 import { type LogMetrics, newLogMetrics } from './log-event.ts'
-import { deletedFolderSuffix, LogFile, parsePartitionFolder, partitionFolder } from './log-files.ts'
+import { deletedFolderSuffix, LogFile, partitionFolder } from './log-files.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { LogListener, PartitionLogOptions } from './partition-log-options.ts'
 import { PartitionMaker } from './partition-maker.ts'
 import { TailCacheBudget } from './tail-cache.ts'
-import { formatPartitionMetadata, type MetaProperties, parsePartitionMetadata, readTextFile } from './text-files.ts'
+import { formatPartitionMetadata, type MetaProperties } from './text-files.ts'
 
 export interface LogManagerOptions {
   /** The data folder; made when missing. One broker at a time holds it. */
@@ -208,7 +210,7 @@ export class LogManager {
   async createPartitions(
     partitions: readonly { readonly topic: string; readonly partition: number; readonly topicId: Uint8Array }[],
   ): Promise<PartitionLog[]> {
-    const made = await inParallel(partitions, async ({ topic, partition, topicId }) => {
+    const made = await inParallel(partitions, parallelFolders, async ({ topic, partition, topicId }) => {
       const name = partitionFolder(topic, partition)
       const existing = this.#logs.get(name)
       // Without its id it is one whose making has failed before: it is brought to an end.
@@ -285,7 +287,7 @@ export class LogManager {
     for (const timer of this.#timers) this.#options.timers.cancel(timer)
     this.#checkpoints.close()
     await this.#cleaner.stop()
-    const complete = await inParallel([...this.#logs.values()], (log) => log.close())
+    const complete = await inParallel([...this.#logs.values()], parallelFolders, (log) => log.close())
     await this.#flushes.idle()
     try {
       await this.checkpoint()
@@ -299,36 +301,11 @@ export class LogManager {
   }
 
   #loadLogs(): void {
-    if (!this.#folder.wasClean) this.#fs.syncDirectoryNow(this.#options.folder)
-    for (const name of this.#fs.list(this.#options.folder)) {
-      if (name.endsWith(deletedFolderSuffix)) {
-        this.#fs.remove(this.#folder.file(name))
-        continue
-      }
-      const parsed = parsePartitionFolder(name)
-      if (!parsed || this.#fs.stat(this.#folder.file(name))?.kind !== 'directory') continue
-      const metadata = readTextFile(this.#fs, joinPath(this.#folder.file(name), LogFile.partitionMetadata))
-      const topicId = metadata === undefined ? undefined : parsePartitionMetadata(metadata)
+    for (const { name, partition, topic, topicId } of foundPartitions(this.#fs, this.#folder)) {
       if (topicId) this.#topicIds.set(name, topicId)
-      if (!this.#folder.wasClean && !this.#folder.isNoted(name)) this.#syncFolder(name)
-      this.#openLog(parsed.topic, parsed.partition, { clean: this.#folder.wasClean })
+      this.#openLog(topic, partition, { clean: this.#folder.wasClean })
     }
     this.#folder.lowerRecoveryPoints((name) => this.#logs.get(name)?.endOffset)
-  }
-
-  /** The process that made the folder may have ended before it was on the device. */
-  #syncFolder(name: string): void {
-    const folder = this.#folder.file(name)
-    const metadata = joinPath(folder, LogFile.partitionMetadata)
-    if (this.#fs.stat(metadata)) {
-      const handle = this.#fs.open(metadata, 'write')
-      try {
-        handle.syncNow()
-      } finally {
-        handle.close()
-      }
-    }
-    this.#fs.syncDirectoryNow(folder)
   }
 
   #openLog(
@@ -376,15 +353,4 @@ export class LogManager {
     }
     next()
   }
-}
-
-/** The results of `task` for every item, a few at a time. */
-async function inParallel<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = []
-  let next = 0
-  const worker = async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await task(items[i] as T)
-  }
-  await Promise.all(Array.from({ length: Math.min(parallelFolders, items.length) }, worker))
-  return results
 }

@@ -4,7 +4,8 @@ import { writeFile } from './durable-file.ts'
 import { type LoadOptions, type LoadState, openSegment, openTrusted, removeSnapshot } from './load-state.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import { replayBatch, replayProducers } from './producer-replay.ts'
-import { encodeProducerSnapshot } from './producer-snapshot.ts'
+import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
+import { ProducerState } from './producer-state.ts'
 import { writeQuarantine } from './quarantine.ts'
 import type { Segment } from './segment.ts'
 import { type RecoveryResult, recoverSegment } from './segment-recovery.ts'
@@ -89,9 +90,10 @@ export class LogRecovery {
     const { config, home, now, recoveryPoint, report } = this.#options
     const { producers, snapshots } = this.#state
     const from = { position: segment.size, offset: segment.endOffset }
+    const sealedAt = nextBase !== undefined && snapshots.has(nextBase) ? nextBase : undefined
     const result = recoverSegment(segment, fileSize, {
       from,
-      sealedAt: nextBase !== undefined && snapshots.has(nextBase) ? nextBase : undefined,
+      sealedAt,
       recoveryPoint,
       allowGaps: this.#options.mayHaveGaps,
       onBatch: (scan) => {
@@ -110,7 +112,25 @@ export class LogRecovery {
       report({ kind: 'quarantined', file: segment.file.path, ...range })
     }
     if (result.torn) this.#cutTail(segment, fileSize)
+    if (result.quarantine.length > 0 && sealedAt !== undefined) this.#restoreSealed(segment, sealedAt)
     return result
+  }
+
+  /**
+   * What the damaged batches of a closed segment did to producers and transactions is told by what was written when it was
+   * closed, where that is sound: a marker that is lost would keep consumers of read_committed from all that follows.
+   */
+  #restoreSealed(segment: Segment, endOffset: number): void {
+    const { home } = this.#options
+    const { producers } = this.#state
+    const snapshot = home.fileSystem.readFile(segmentFile(home.folder, endOffset, LogSuffix.snapshot))
+    if (!decodeProducerSnapshot(snapshot, new ProducerState())) return
+    producers.clear()
+    decodeProducerSnapshot(snapshot, producers)
+    const asClosed = openSegment(this.#options, segment.baseOffset).segment
+    asClosed.endOffset = endOffset
+    const index = asClosed.transactionIndex
+    if (index && index.count >= (segment.transactionIndex?.count ?? 0)) segment.restoreTransactionIndex(index)
   }
 
   /** Syncs a checked segment; one that others follow gets its indexes, and the snapshot that proves it complete. */

@@ -12,8 +12,11 @@ export class OffsetCheckpointFile {
   /** As the file has them. */
   #offsets: OffsetCheckpoint
   /** Names in the file that mean nothing any more. */
-  readonly #forgotten = new Set<string>()
-  /** Grows whenever what is being written at that moment may have become wrong. */
+  #forgotten = new Set<string>()
+  /** What is being written, and those of it that were forgotten meanwhile. */
+  #next: OffsetCheckpoint | undefined
+  readonly #forgottenOfNext = new Set<string>()
+  /** Grows when what is being written must not take the place of the file. */
   #revision = 0
 
   /** The file is there and cannot be understood: it is as if it said nothing. */
@@ -37,12 +40,13 @@ export class OffsetCheckpointFile {
 
   /** The partition is gone, or is about to be made. The file says so with the next {@link replace} or {@link settle}. */
   forget(partition: string): void {
-    this.#revision++
     if (this.#offsets.has(partition)) this.#forgotten.add(partition)
+    if (this.#next?.has(partition)) this.#forgottenOfNext.add(partition)
   }
 
-  /** Sees to it that the file says nothing of a partition that was forgotten. Blocks, where it does. */
+  /** Sees to it that the file says nothing of a partition that was forgotten, now or later. Blocks, where it does. */
   settle(partition: string): void {
+    if (this.#forgottenOfNext.has(partition)) this.#revision++
     if (!this.#forgotten.has(partition)) return
     this.#replaceNow(new Map([...this.#offsets].filter(([name]) => !this.#forgotten.has(name))))
   }
@@ -55,25 +59,34 @@ export class OffsetCheckpointFile {
     if (!sameOffsets(lowered, this.#offsets)) this.#replaceNow(lowered)
   }
 
-  /** Durable when it resolves. `current` is asked again when a partition is forgotten meanwhile. One at a time. */
+  /** Durable when it resolves. `current` is asked again when a partition is settled meanwhile. One at a time. */
   async replace(current: () => OffsetCheckpoint): Promise<void> {
-    for (;;) {
-      const offsets = current()
-      if (sameOffsets(offsets, this.#offsets)) {
-        this.#forgotten.clear()
-        return
-      }
-      const revision = this.#revision
-      const temporary = `${this.#path}.tmp`
-      writeFile(this.#fs, temporary, formatOffsetCheckpoint(offsets))
-      await syncFile(this.#fs, temporary)
-      if (this.#revision !== revision) continue
-      this.#fs.rename(temporary, this.#path)
-      this.#offsets = offsets
-      this.#forgotten.clear()
-      await this.#fs.syncDirectory(parentOf(this.#path))
-      return
+    try {
+      let isDone = false
+      while (!isDone) isDone = await this.#tryToReplace(current())
+    } finally {
+      this.#next = undefined
+      this.#forgottenOfNext.clear()
     }
+  }
+
+  async #tryToReplace(offsets: OffsetCheckpoint): Promise<boolean> {
+    if (sameOffsets(offsets, this.#offsets)) {
+      this.#forgotten.clear()
+      return true
+    }
+    this.#next = offsets
+    this.#forgottenOfNext.clear()
+    const revision = this.#revision
+    const temporary = `${this.#path}.tmp`
+    writeFile(this.#fs, temporary, formatOffsetCheckpoint(offsets))
+    await syncFile(this.#fs, temporary)
+    if (this.#revision !== revision) return false
+    this.#fs.rename(temporary, this.#path)
+    this.#offsets = offsets
+    this.#forgotten = new Set(this.#forgottenOfNext)
+    await this.#fs.syncDirectory(parentOf(this.#path))
+    return true
   }
 
   #replaceNow(offsets: OffsetCheckpoint): void {

@@ -91,6 +91,26 @@ export class SegmentIndexes {
     return this.#transactions !== undefined
   }
 
+  /**
+   * The last entry of the time index, -1 and -1 where it is empty. Undefined when the offset or the time index is missing, or
+   * of a size that cannot be right: nothing else of them is read.
+   */
+  latestTimestamp(): { readonly timestamp: number; readonly offset: number } | undefined {
+    const offsetSize = this.#fs.stat(this.#segment.path(LogSuffix.offsetIndex))?.size ?? -1
+    const timeSize = this.#fs.stat(this.#segment.path(LogSuffix.timeIndex))?.size ?? -1
+    if (offsetSize % OFFSET_ENTRY_BYTES !== 0 || timeSize % TIME_ENTRY_BYTES !== 0) return undefined
+    if (timeSize === 0) return { timestamp: -1, offset: -1 }
+    const handle = this.#fs.open(this.#segment.path(LogSuffix.timeIndex), 'read')
+    try {
+      const entry = new Uint8Array(TIME_ENTRY_BYTES)
+      handle.read(entry, timeSize - TIME_ENTRY_BYTES)
+      const last = TimeIndex.fromBytes(entry, this.#segment.baseOffset)
+      return { timestamp: last?.lastTimestamp ?? -1, offset: last?.lastOffset ?? -1 }
+    } finally {
+      handle.close()
+    }
+  }
+
   /** Writes what the files do not have yet. A transaction index has a file only where there is something in it. */
   write(): void {
     if (this.#offset && this.#time) {

@@ -6,7 +6,7 @@ import { defaultLogConfig } from './log-config.ts'
 import { LogSuffix, segmentFile } from './log-files.ts'
 import type { CompletedTransaction } from './ongoing-transactions.ts'
 import type { QuarantinedRange } from './quarantine.ts'
-import { OFFSET_ENTRY_BYTES, type OffsetIndex, TIME_ENTRY_BYTES, TimeIndex } from './segment-index.ts'
+import type { OffsetIndex, TimeIndex } from './segment-index.ts'
 import { SegmentIndexes } from './segment-indexes.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
@@ -253,22 +253,10 @@ export class Segment {
   openClosed(size: number, endOffset: number): boolean {
     this.size = size
     this.endOffset = endOffset
-    const { fileSystem } = this.#home
-    const index = fileSystem.stat(this.path(LogSuffix.offsetIndex))
-    const time = fileSystem.stat(this.path(LogSuffix.timeIndex))
-    if (!index || !time || index.size % OFFSET_ENTRY_BYTES !== 0 || time.size % TIME_ENTRY_BYTES !== 0) return false
-    if (time.size > 0) {
-      const handle = fileSystem.open(this.path(LogSuffix.timeIndex), 'read')
-      try {
-        const entry = new Uint8Array(TIME_ENTRY_BYTES)
-        handle.read(entry, time.size - TIME_ENTRY_BYTES)
-        const last = TimeIndex.fromBytes(entry, this.baseOffset)
-        this.maxTimestamp = last?.lastTimestamp ?? -1
-        this.offsetOfMaxTimestamp = last?.lastOffset ?? -1
-      } finally {
-        handle.close()
-      }
-    }
+    const latest = this.#indexes.latestTimestamp()
+    if (!latest) return false
+    this.maxTimestamp = latest.timestamp
+    this.offsetOfMaxTimestamp = latest.offset
     return true
   }
 
