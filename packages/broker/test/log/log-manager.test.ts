@@ -1,5 +1,5 @@
 import { bytesToString, seededRandom, utf8 } from '@millrace/std'
-import { ManualClock, MemoryFileSystem, SimulatedDisk } from '@millrace/testing'
+import { ManualClock, SimulatedDisk } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parsePartitionFolder, partitionFolder } from '../../src/log/index.ts'
