@@ -178,6 +178,7 @@ class SimulatedConnection implements Connection {
   readonly #arrived: Chunk[] = []
   /** When the last of what was written arrives, so that nothing overtakes it. */
   #lastArrival = 0
+  readonly #travelling: Chunk[] = []
   /** Of writes that have not arrived: their memory is in use until then, or until the connection ends. */
   readonly #unflushed = new Set<() => void>()
   #queued = 0
@@ -283,9 +284,12 @@ class SimulatedConnection implements Connection {
     const now = network.time.monotonic()
     this.#lastArrival = Math.max(this.#lastArrival, now + network.delay() + stall)
     if (chunk.flushed) this.#unflushed.add(chunk.flushed)
+    // Two that are to arrive at the same time may be a rounding error apart: they arrive in their order all the same.
+    this.#travelling.push(chunk)
     network.time.schedule(this.#lastArrival - now, () => {
+      const first = this.#travelling.shift() as Chunk
       if (peer.#closed) return
-      peer.#arrived.push(chunk)
+      peer.#arrived.push(first)
       if (peer.#isOpen) peer.pump()
     })
   }

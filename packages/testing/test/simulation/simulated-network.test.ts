@@ -67,6 +67,24 @@ async function pair({ time, network }: ReturnType<typeof world>, bufferBytes?: n
 }
 
 describe('SimulatedNetwork', () => {
+  it('keeps the order of what was written at different times and arrives together', async () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const { time, network } = world(seed)
+      Object.assign(network.faults, { stall: 0.3, stallMs: 400 })
+      const { connection, server } = await pair({ time, network })
+      const written = Array.from({ length: 60 }, (_, i) => i)
+      const random = seededRandom(seed)
+      for (const byte of written) {
+        connection.write([Uint8Array.of(byte)])
+        const until = time.monotonic() + random.next() * 20
+        time.schedule(until - time.monotonic(), () => {})
+        await time.runUntil(() => time.monotonic() >= until - 1e-6)
+      }
+      await time.runUntil(() => server.bytes.length === written.length)
+      expect(server.bytes).toEqual(written)
+    }
+  })
+
   it('brings all bytes in order, in any pieces, before the end of the stream', async () => {
     await fc.assert(
       fc.asyncProperty(
