@@ -122,24 +122,21 @@ function check(name: ServerKeyName, text: string): void {
 }
 
 /** Properties of Apache Kafka for which there is something else here. */
-const instead: Readonly<Record<string, string>> = {
-  'broker.id': "Use 'node.id'.",
-  listeners: 'Give the address with --host and --port, or startBroker({ host, port }).',
-  'log.dir': 'Give the data folder with --data, or startBroker({ data }).',
-  'log.dirs': 'Give the data folder with --data, or startBroker({ data }).',
-}
+const instead = new Map([
+  ['broker.id', "Use 'node.id'."],
+  ['listeners', 'Give the address with --host and --port, or startBroker({ host, port }).'],
+  ['log.dir', 'Give the data folder with --data, or startBroker({ data }).'],
+  ['log.dirs', 'Give the data folder with --data, or startBroker({ data }).'],
+])
 
 function unknownKey(name: string): MillraceError {
+  const isKafkas = kafkaReadOnlyKeys.has(name) || Object.hasOwn(kafkaKeptKeys, name)
+  const near = isKafkas ? undefined : suggest(name, serverKeyNames)
   return new MillraceError('BROKER_CONFIG_UNKNOWN', {
     message: `This broker has no property '${name}'.`,
-    fix: Object.hasOwn(instead, name) ? instead[name] : fixOfUnknown(name),
+    fix:
+      instead.get(name) ??
+      (isKafkas ? "It is one of Apache Kafka's that has no meaning here: leave it out." : undefined) ??
+      (near ? `Did you mean '${near}'?` : 'The properties are listed in docs/broker-configuration.md.'),
   })
-}
-
-function fixOfUnknown(name: string): string {
-  if (kafkaReadOnlyKeys.has(name) || Object.hasOwn(kafkaKeptKeys, name)) {
-    return "It is one of Apache Kafka's that has no meaning here: leave it out."
-  }
-  const near = suggest(name, serverKeyNames)
-  return near ? `Did you mean '${near}'?` : 'The properties are listed in docs/broker-configuration.md.'
 }

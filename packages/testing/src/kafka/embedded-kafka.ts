@@ -1,4 +1,4 @@
-import { type Broker, type BrokerNode, type Logger, startBroker } from '@millrace/broker'
+import type { Broker, BrokerNode } from '@millrace/broker'
 import {
   type CommittedOffset,
   KafkaAdmin,
@@ -12,9 +12,9 @@ import {
   type RecordMetadata,
 } from '@millrace/kafka'
 import { hostSystem, MillraceError, sleep } from '@millrace/std'
-import type { ManualClock } from '../manual-clock.ts'
 import { type Fault, Faults, type Injection } from './faults.ts'
-import { brokerTime, clientClock, defaultWaitMs } from './test-time.ts'
+import { type EmbeddedKafkaOptions, startTestBroker } from './start-broker.ts'
+import { clientClock, defaultWaitMs } from './test-time.ts'
 import {
   type FormOf,
   type ReadOptions,
@@ -23,25 +23,6 @@ import {
   TopicReader,
   type WaitOptions,
 } from './topic-reader.ts'
-
-export interface EmbeddedKafkaOptions {
-  /**
-   * How many brokers clients see (default 1). Each has its own port, leads its share of the partitions and coordinates its
-   * share of the groups, and can fail. Topics have a replica on each of them, on three at most.
-   */
-  readonly brokers?: number
-  /** Topics to begin with, and to begin with again after a reset: names, or with partitions and configs. */
-  readonly topics?: readonly (string | NewTopic)[]
-  /** Kafka's server properties by name, over those that suit tests. */
-  readonly config?: Readonly<Record<string, string | number | boolean>>
-  /**
-   * Time of the broker's own doings: retention, sessions of groups, transactions. It moves when the test moves it; the
-   * network goes on in real time. Begin it now, `new ManualClock({ now: Date.now() })`: other clients stamp their records.
-   */
-  readonly clock?: ManualClock
-  /** What the broker says. Nothing by default. */
-  readonly logger?: Logger
-}
 
 export interface GroupWaitOptions {
   /** How many members it is to have. Default 1. */
@@ -63,23 +44,8 @@ const groupPauseMs = 10
 /** How long a client may take to say goodbye, and without any broker in reach. */
 const closeMs = 2_000
 const closeUnreachableMs = 200
-const maxReplicas = 3
 
 const consumerDefaults = { autoOffsetReset: 'earliest', closeTimeoutMs: closeUnreachableMs } as const
-
-/** What suits tests: topics appear when they are used, the first group and transaction wait for few partitions. */
-const testConfig = {
-  'node.id': 0,
-  'auto.create.topics.enable': true,
-  'offsets.topic.num.partitions': 5,
-  'transaction.state.log.num.partitions': 5,
-  // Members of KIP-848 groups learn of changes with their heartbeats.
-  'group.consumer.min.heartbeat.interval.ms': 100,
-  'group.consumer.heartbeat.interval.ms': 100,
-}
-
-/** Clients stamp records by their own clock, which may be far from the broker's. */
-const anyTimestamp = { 'log.message.timestamp.after.max.ms': Number.MAX_SAFE_INTEGER }
 
 /** A Kafka for tests, in this process and in memory, for any client. Made by {@link embeddedKafka}. */
 export class EmbeddedKafka implements AsyncDisposable {
@@ -87,6 +53,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   readonly #faults: Faults
   readonly #clients = new Set<Client>()
   #broker: Broker
+  #isClosed = false
   #helpers: { admin: KafkaAdmin; producer: KafkaProducer } | undefined
 
   private constructor(options: EmbeddedKafkaOptions, faults: Faults, broker: Broker) {
@@ -98,7 +65,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   /** As {@link embeddedKafka}. */
   static async start(options: EmbeddedKafkaOptions): Promise<EmbeddedKafka> {
     const faults = new Faults(helperClientId)
-    const kafka = new EmbeddedKafka(options, faults, await start(options, faults, 0))
+    const kafka = new EmbeddedKafka(options, faults, await startTestBroker(options, faults, 0))
     await kafka.#createFirstTopics()
     return kafka
   }
@@ -168,7 +135,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   }
 
   /**
-   * All records of a topic as of now, by partition and offset.
+   * All records of a topic as of now, by partition and offset. None of a topic that is not there: it may yet appear.
    *
    * @example
    * expect((await kafka.records('orders')).map(({ value }) => value)).toEqual(['one', 'two'])
@@ -178,6 +145,8 @@ export class EmbeddedKafka implements AsyncDisposable {
     topic: string,
     options: ReadOptions<F> = {},
   ): Promise<TestRecord<FormOf<F>>[]> {
+    const topics = await this.#helper().admin.listTopics({ includeInternal: true })
+    if (!topics.some((each) => each.topic === topic)) return []
     await using reader = this.#reader(topic, options)
     return await reader.all()
   }
@@ -274,16 +243,18 @@ export class EmbeddedKafka implements AsyncDisposable {
    * again. The address stays, so that clients may live on from test to test.
    */
   async reset(): Promise<void> {
+    this.#checkOpen()
     const ports = this.brokers.map(({ port }) => port)
     this.#faults.clear()
     await this.#closeClients()
     await this.#broker.close()
-    this.#broker = await start(this.#options, this.#faults, ports)
+    this.#broker = await startTestBroker(this.#options, this.#faults, ports)
     await this.#createFirstTopics()
   }
 
   /** Closes the clients that were made here, then the broker. Nothing is left that keeps the process alive. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#faults.clear()
     await this.#closeClients()
     await this.#broker.close()
@@ -316,7 +287,16 @@ export class EmbeddedKafka implements AsyncDisposable {
     return new TopicReader(new KafkaConsumer({ ...client, isolationLevel }), topic, as)
   }
 
+  #checkOpen(): void {
+    if (!this.#isClosed) return
+    throw new MillraceError('TESTING_CLOSED', {
+      message: 'This Kafka is closed.',
+      fix: 'Use it before close() or the end of its block, or start another with embeddedKafka().',
+    })
+  }
+
   #clientOptions() {
+    this.#checkOpen()
     const { clock } = this.#options
     const { bootstrapServers } = this
     return clock ? { bootstrapServers, system: { ...hostSystem, clock: clientClock(clock) } } : { bootstrapServers }
@@ -340,7 +320,7 @@ export class EmbeddedKafka implements AsyncDisposable {
  * Starts a Kafka for tests: in this process, in memory, on a free port, ready in a few milliseconds. It goes with
  * vitest, jest, node:test and any other runner, and with any client.
  *
- * @throws MillraceError BROKER_CONFIG_UNKNOWN, BROKER_CONFIG_INVALID
+ * @throws MillraceError BROKER_CONFIG_UNKNOWN, BROKER_CONFIG_INVALID, TESTING_OPTION_INVALID
  * @example
  * await using kafka = await embeddedKafka({ topics: ['orders'] })
  * await placeOrder({ brokers: [kafka.bootstrapServers] })
@@ -348,24 +328,6 @@ export class EmbeddedKafka implements AsyncDisposable {
  */
 export function embeddedKafka(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
   return EmbeddedKafka.start(options)
-}
-
-function start(options: EmbeddedKafkaOptions, faults: Faults, port: number | readonly number[]): Promise<Broker> {
-  const { brokers = 1, clock, config, logger } = options
-  return startBroker({
-    port,
-    data: 'memory',
-    brokers,
-    config: {
-      ...testConfig,
-      'default.replication.factor': Math.min(brokers, maxReplicas),
-      ...(clock && anyTimestamp),
-      ...config,
-    },
-    interceptor: faults,
-    ...(clock && { system: brokerTime(clock), networkTime: hostSystem }),
-    ...(logger && { logger }),
-  })
 }
 
 function asRecord(message: TestMessage): Omit<ProducerRecord, 'topic'> {

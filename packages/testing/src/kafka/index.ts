@@ -8,10 +8,10 @@ export type { BrokerNode } from '@millrace/broker'
 export { ManualClock } from '../manual-clock.ts'
 export {
   EmbeddedKafka,
-  type EmbeddedKafkaOptions,
   embeddedKafka,
   type GroupWaitOptions,
   type TestMessage,
 } from './embedded-kafka.ts'
 export type { ApiName, Fault, Injection } from './faults.ts'
+export type { EmbeddedKafkaOptions } from './start-broker.ts'
 export type { FormOf, ReadOptions, RecordForm, TestRecord, WaitOptions } from './topic-reader.ts'

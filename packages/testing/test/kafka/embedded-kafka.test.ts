@@ -157,3 +157,25 @@ test('once it is closed nothing keeps the process alive, even if the program for
   expect(JSON.parse(stdout)).toEqual([])
   expect(status).toBe(0)
 })
+
+test('a topic that is not there has no records yet', async () => {
+  await using kafka = await embeddedKafka()
+  expect(await kafka.records('nowhere')).toEqual([])
+})
+
+test.each([0, 1.5, Number.NaN])('%s brokers are refused', async (brokers) => {
+  await expect(embeddedKafka({ brokers })).rejects.toMatchObject({ code: 'TESTING_OPTION_INVALID' })
+})
+
+test('what is asked of a closed one is refused at once', async () => {
+  const kafka = await embeddedKafka()
+  await kafka.close()
+  await kafka.close()
+  const calls = [
+    () => kafka.produce('t', 'x'),
+    () => kafka.records('t'),
+    () => kafka.waitFor('t', 1),
+    () => kafka.reset(),
+  ]
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'TESTING_CLOSED' })
+})
