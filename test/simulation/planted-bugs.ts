@@ -283,7 +283,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'offsets of a committed transaction do not count',
     shows: ['not-copied-once'],
     plan: { ...manyTransactions, copiers: 2 },
-    plant: () => replaceMethod(PendingOffsets.prototype, 'end', () => () => []),
+    plant: () =>
+      replaceMethod(
+        PendingOffsets.prototype,
+        'end',
+        (end) =>
+          function (this: PendingOffsets, producerId) {
+            end.call(this, producerId)
+            return []
+          } as typeof end,
+      ),
   },
 ]
 
