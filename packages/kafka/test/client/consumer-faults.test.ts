@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KafkaAdmin, KafkaConsumer, type KafkaConsumerOptions } from '../../src/client/index.ts'
-import { ListOffsets, OffsetFetch } from '../../src/definitions/index.ts'
+import { DeleteGroups, Fetch, ListOffsets, OffsetFetch } from '../../src/definitions/index.ts'
 import { RecordBatchBuilder } from '../../src/records/index.ts'
 import { FakeCluster } from './support/fake-cluster.ts'
 import type { FakeLog } from './support/fake-log.ts'
@@ -40,6 +40,28 @@ describe('a consumer', () => {
     }
     consumer.seek({ ...T0, offset: 2 })
     expect((await system.run(consumer.poll(1_000))).map((record) => record.offset)).toEqual([2])
+    await system.run(consumer.close())
+  })
+
+  it('says that an answer is larger than it accepts, instead of asking for it for ever', async () => {
+    const { system, consumer, log } = await setUp({ maxFrameBytes: 2_000 })
+    for (let i = 0; i < 3; i++) fill(log, 'x'.repeat(900))
+    consumer.assign([T0])
+    await expect(system.run(consumer.poll(10_000))).rejects.toMatchObject({ code: 'KAFKA_BAD_FRAME' })
+    await system.run(consumer.close())
+  })
+
+  it('goes on after an error that the broker did not expect', async () => {
+    const { system, cluster, consumer, log } = await setUp()
+    fill(log, 'a')
+    let failures = 1
+    cluster.override(Fetch, ({ body }) => {
+      if (failures-- <= 0) return undefined
+      const failed = { partitionIndex: 0, errorCode: -1, highWatermark: -1, abortedTransactions: null, records: null }
+      return { responses: body.topics.map(({ topicId }) => ({ topic: 't', topicId, partitions: [failed] })) }
+    })
+    consumer.assign([T0])
+    expect((await system.run(consumer.poll(5_000))).length).toBe(1)
     await system.run(consumer.close())
   })
 
@@ -105,7 +127,6 @@ describe('a consumer', () => {
 describe('an admin client', () => {
   it('deletes the other groups when one of them cannot be deleted', async () => {
     const { system, cluster } = await setUp()
-    const { DeleteGroups } = await import('../../src/definitions/index.ts')
     const deleted: string[] = []
     cluster.override(DeleteGroups, ({ body }) => ({
       results: body.groupsNames.map((groupId) => {

@@ -5,7 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { FetchLane } from '../cluster/links.ts'
 import type { ResolvedConsumerOptions } from './consumer-options.ts'
 import type { ConsumerRecord, PartitionBatches } from './consumer-record.ts'
-import { isRetriable } from '../cluster/errors.ts'
+import { ConnectionError, isRetriable } from '../cluster/errors.ts'
 import { FetchSession } from './fetch-session.ts'
 import { FetchedPartition } from './fetched-partition.ts'
 import { FrameLease } from '../cluster/frame-pool.ts'
@@ -220,7 +220,7 @@ export class Fetcher {
         state.preferredReplica = undefined
         this.#rest(state)
       }
-      if (!isRetriable(error)) this.#errors.push(error as Error)
+      if (!isRetriable(error) || isTooLarge(error)) this.#errors.push(error as Error)
       else this.#cluster.requestRefresh()
     } finally {
       busy.delete(lane)
@@ -318,6 +318,10 @@ export class Fetcher {
         this.#cluster.requestRefresh()
         return
       }
+      case ErrorCode.UNKNOWN_SERVER_ERROR:
+        // Nobody knows what it was: Kafka's own consumer goes on, too.
+        this.#rest(state)
+        return
       default:
         this.#rest(state)
         this.#errors.push(
@@ -347,4 +351,9 @@ export class Fetcher {
     const pause = backoff(system.random, state.failures, retryBackoffMs, retryBackoffMaxMs)
     state.retryAt = system.clock.monotonic() + pause
   }
+}
+
+/** An answer above `maxFrameBytes` comes again however often it is asked for. */
+function isTooLarge(error: unknown): boolean {
+  return error instanceof ConnectionError && error.code === 'KAFKA_BAD_FRAME'
 }
