@@ -40,6 +40,7 @@ const fixOf: Readonly<Record<string, string>> = {
   KAFKA_INVALID_PARTITIONS: 'Give more partitions than the topic has: their number never goes down.',
   KAFKA_INVALID_REPLICATION_FACTOR: 'Leave --replication-factor out, or give no more than there are brokers.',
   KAFKA_GROUP_ID_NOT_FOUND: 'millrace group list shows the groups that there are.',
+  KAFKA_OFFSET_OUT_OF_RANGE: 'millrace topic describe shows from where to where the offsets go.',
   KAFKA_NON_EMPTY_GROUP: 'Stop the members first; millrace group describe shows them.',
   KAFKA_GROUP_SUBSCRIBED_TO_TOPIC: 'Stop the members that read the topic first; millrace group describe shows them.',
   KAFKA_UNKNOWN_MEMBER_ID: 'Stop the members first; millrace group describe shows them.',

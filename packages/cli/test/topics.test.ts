@@ -105,7 +105,9 @@ describe('records', () => {
     ])
     const missing = await run(['consume', 'numbers', '-p', '4'])
     expect(missing.code).toBe(1)
-    expect(missing.err.join('\n')).toContain('has the partitions 0 to 0')
+    expect(missing.err.join('\n')).toContain('has the partition 0')
+    const beyond = await run(['consume', 'numbers', '-p', '0', '-o', '99'])
+    expect(beyond.err.join('\n')).toMatch(/Offset 99 of numbers-0 .*KAFKA_OFFSET_OUT_OF_RANGE.*\n.*topic describe/)
   })
 
   test('end with a timeout: as asked, or as a failure when more were wanted', async () => {

@@ -59,7 +59,8 @@ export function addConsume(program: Command, context: CliContext): void {
     const consumer = new KafkaConsumer({
       bootstrapServers: options.bootstrap,
       clientId: 'millrace-consume',
-      autoOffsetReset: options.fromBeginning ? 'earliest' : 'latest',
+      // An offset that was named and is not there is told; nothing else is read in its place.
+      autoOffsetReset: options.offset !== undefined ? 'none' : options.fromBeginning ? 'earliest' : 'latest',
       isolationLevel: options.isolationLevel,
       allowAutoCreateTopics: false,
       // Stored by hand below, so that a record that was not printed is not stored as read.
