@@ -82,7 +82,8 @@ export class KafkaProducer {
 
   /**
    * Adds a record and resolves when it is written. Records of one partition are written in the order of the calls; there
-   * is no need to wait for one before the next.
+   * is no need to wait for one before the next. A record of a transaction that cannot be written, or not even be added,
+   * leaves nothing but to abort it.
    *
    * @throws {ProduceError} when it was not written; says whether a retry makes sense
    * @throws {MillraceError} KAFKA_RECORD_TOO_LARGE, KAFKA_UNKNOWN_PARTITION, KAFKA_INVALID_TIMESTAMP, KAFKA_TIMEOUT (no
