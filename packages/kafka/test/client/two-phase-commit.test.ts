@@ -115,8 +115,8 @@ describe('a commit in two phases', () => {
                 const trouble = async () => {
                   for (let i = 0; i < restarts && !isOver; i++) {
                     await world.sleep(world.random.next() * 400)
-                    // Several brokers are one process here: one of them may go alone.
-                    await (brokers > 1 && world.chance(0.7) ? world.failNode() : world.restartBroker())
+                    // Several brokers are one process, which keeps the epochs of their leaders in memory only: it stays.
+                    await (brokers > 1 ? world.failNode() : world.restartBroker())
                   }
                 }
                 const troubled = trouble()
