@@ -1,4 +1,4 @@
-import type { Clock, TimerHandle, Timers } from '@millrace/std'
+import { type Clock, Heap, type TimerHandle, type Timers } from '@millrace/std'
 import type { ProcessingTimer, ProcessingTimeService } from '../time/processing-time.ts'
 
 /** The longest delay that the host's timers take. */
@@ -18,7 +18,7 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
   readonly #clock: Clock
   readonly #timers: Timers
   readonly #deliver: (mail: () => void) => void
-  readonly #heap: Alarm[] = []
+  readonly #heap = new Heap<Alarm>(isBefore)
   /** Alarms in the heap that were cancelled. */
   #cancelled = 0
   #order = 0
@@ -49,7 +49,7 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
       cancel: () => this.#cancel(alarm),
     }
     if (!this.#closed) {
-      this.#push(alarm)
+      this.#heap.push(alarm)
       this.#arm()
     }
     return alarm
@@ -57,7 +57,7 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
 
   close(): void {
     this.#closed = true
-    this.#heap.length = 0
+    this.#heap.drain()
     this.#disarm()
   }
 
@@ -66,18 +66,17 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
     if (alarm.callback === undefined) return
     alarm.callback = undefined
     this.#cancelled++
-    if (this.#cancelled * 2 <= this.#heap.length + 32) return
-    const live = this.#heap.filter(({ callback }) => callback !== undefined)
-    this.#heap.length = 0
+    if (this.#cancelled * 2 <= this.#heap.size + 32) return
+    const live = this.#heap.drain().filter(({ callback }) => callback !== undefined)
     this.#cancelled = 0
-    for (const each of live) this.#push(each)
+    for (const each of live) this.#heap.push(each)
   }
 
   /** Fires what is due, in the order of time; the clock may have moved on meanwhile. */
   readonly #fire = (): void => {
     this.#delivered = false
-    for (let first = this.#heap[0]; first && first.timestamp <= this.now(); first = this.#heap[0]) {
-      this.#pop()
+    for (let first = this.#heap.first; first && first.timestamp <= this.now(); first = this.#heap.first) {
+      this.#heap.pop()
       const { callback } = first
       first.callback = undefined
       if (callback === undefined) this.#cancelled--
@@ -88,11 +87,11 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
   }
 
   #arm(): void {
-    while (this.#heap[0] && this.#heap[0].callback === undefined) {
-      this.#pop()
+    while (this.#heap.first && this.#heap.first.callback === undefined) {
+      this.#heap.pop()
       this.#cancelled--
     }
-    const first = this.#heap[0]
+    const first = this.#heap.first
     if (!first || this.#delivered) return
     const delay = first.timestamp - this.now()
     if (delay <= 0) {
@@ -125,35 +124,6 @@ export class TaskProcessingTimeService implements ProcessingTimeService {
     if (this.#handle !== undefined) this.#timers.cancel(this.#handle)
     this.#handle = undefined
     this.#handleTime = Number.POSITIVE_INFINITY
-  }
-
-  #push(alarm: Alarm): void {
-    const heap = this.#heap
-    let at = heap.length
-    heap.push(alarm)
-    while (at > 0) {
-      const parent = (at - 1) >>> 1
-      if (!isBefore(alarm, heap[parent] as Alarm)) break
-      heap[at] = heap[parent] as Alarm
-      at = parent
-    }
-    heap[at] = alarm
-  }
-
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop() as Alarm
-    if (heap.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Alarm, heap[child] as Alarm)) child++
-      if (!isBefore(heap[child] as Alarm, last)) break
-      heap[at] = heap[child] as Alarm
-      at = child
-    }
-    heap[at] = last
   }
 }
 

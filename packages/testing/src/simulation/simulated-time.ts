@@ -1,4 +1,4 @@
-import { type Clock, systemTimers, type TimerHandle, type Timers, yieldToEventLoop } from '@millrace/std'
+import { type Clock, Heap, systemTimers, type TimerHandle, type Timers, yieldToEventLoop } from '@millrace/std'
 import { SimulatedCrash } from '../simulated-disk.ts'
 
 interface Event {
@@ -28,7 +28,7 @@ export class SimulatedTime implements Clock, Timers {
   #elapsed = 0
   #order = 0
   /** A binary heap by due time, then by the order of scheduling. */
-  readonly #heap: Event[] = []
+  readonly #heap = new Heap<Event>(isBefore)
   /** Events that ran. */
   events = 0
 
@@ -52,7 +52,7 @@ export class SimulatedTime implements Clock, Timers {
 
   schedule(delayMs: number, callback: () => void): TimerHandle {
     const event: Event = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback }
-    this.#push(event)
+    this.#heap.push(event)
     return event
   }
 
@@ -103,43 +103,12 @@ export class SimulatedTime implements Clock, Timers {
     await this.runUntil(() => over)
   }
 
-  #push(event: Event): void {
-    const heap = this.#heap
-    let at = heap.length
-    heap.push(event)
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (!isBefore(event, heap[parent] as Event)) break
-      heap[at] = heap[parent] as Event
-      at = parent
-    }
-    heap[at] = event
-  }
-
   /** The next event that was not cancelled. */
   #pop(): Event | undefined {
     for (;;) {
-      const first = this.#heap[0]
-      if (!first) return undefined
-      this.#removeFirst()
-      if (first.callback) return first
+      const first = this.#heap.pop()
+      if (!first || first.callback) return first
     }
-  }
-
-  #removeFirst(): void {
-    const heap = this.#heap
-    const last = heap.pop() as Event
-    if (heap.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++
-      if (!isBefore(heap[child] as Event, last)) break
-      heap[at] = heap[child] as Event
-      at = child
-    }
-    heap[at] = last
   }
 }
 
